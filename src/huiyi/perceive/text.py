@@ -1,0 +1,108 @@
+"""The signals ``text`` and ``phrases``, and the same of ``history``: what was said, as vectors of meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.errors import DataError
+from huiyi.perceive.encoders import Encoder, encoder
+from huiyi.values import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LONGEST_TEXT = 2_000_000  # characters, some 800 pages; more is a file, not something said
+HISTORY_TURNS = 4  # the turns before, latest last; older ones say little about what is asked now
+
+
+def said(record: Record) -> str:
+    """What was said now: the text.
+
+    Raises:
+        DataError: The text is longer than any that was said.
+    """
+    text = record.text or ""
+    if len(text) > LONGEST_TEXT:
+        raise DataError(
+            f"record {record.id or '?'}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} "
+            "that one record may have. Cut it, or give its parts as records of their own"
+        )
+    return text
+
+
+def said_before(record: Record) -> str:
+    """What was said before: the last turns of the dialogue, as one text."""
+    return "\n".join(turn.text for turn in record.history[-HISTORY_TURNS:])[-LONGEST_TEXT:]
+
+
+class TextPerceiver:
+    """Meaning of one text of each record, by an encoder. Equal texts are encoded once.
+
+    Args:
+        reads: Takes the text out of a record.
+        prefix: Put before the signals' names.
+        encoder_name: See ``huiyi.perceive.encoders``.
+
+    Example:
+        >>> signals, present = TextPerceiver().perceive([Record(text="where is my card"), Record()])
+        >>> {name: signal.shape for name, signal in signals.items()}, present.tolist()
+        ({'text': (2, 1024), 'phrases': (2, 1280)}, [True, False])
+    """
+
+    def __init__(
+        self,
+        reads: Callable[[Record], str] = said,
+        *,
+        prefix: str = "",
+        encoder_name: str = "universal-sentence-encoder-multilingual-3",
+    ) -> None:
+        self.reads = reads
+        self.prefix = prefix
+        self.encoder_name = encoder_name
+        self._encoder: Encoder | None = None
+
+    def fit(self, records: Sequence[Record]) -> None:
+        """Nothing to learn: the encoder is frozen."""
+
+    def perceive(
+        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
+    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """Return vectors of shape (n, d) for each view, and which records have a text."""
+        texts = [self.reads(record) for record in records]
+        present = np.array([bool(text.strip("\0 \t\r\n")) for text in texts], dtype=bool)
+        place: dict[str, int] = {}
+        rows = [place.setdefault(text, len(place)) for text, there in zip(texts, present, strict=True) if there]
+        tool = self._tool()
+        signals = {self.prefix + view: np.zeros((len(texts), width), np.float32) for view, width in tool.widths.items()}
+        if place:
+            for view, vectors in tool.encode(list(place), tick=tick).items():
+                signals[self.prefix + view][present] = vectors[rows]
+        if tick is not None:
+            tick(len(texts) - len(place))
+        return signals, present
+
+    def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """Only the encoder's name and the hash of its weights are saved."""
+        return {}, {"encoder": self.encoder_name, "sha256": self._tool().sha256}
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
+        """Find the same encoder again.
+
+        Raises:
+            DataError: The encoder installed has other weights than the model was trained with.
+        """
+        self.encoder_name = config["encoder"]
+        if self._tool().sha256 != config["sha256"]:
+            raise DataError(
+                f"the model was trained with encoder {self.encoder_name!r} of weights {config['sha256'][:8]}…, but "
+                f"those installed are {self._tool().sha256[:8]}…. Install the version it was trained with, or train again"
+            )
+
+    def _tool(self) -> Encoder:
+        """The encoder, made on first use."""
+        if self._encoder is None:
+            self._encoder = encoder(self.encoder_name)
+        return self._encoder

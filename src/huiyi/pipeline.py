@@ -1,0 +1,236 @@
+"""The one file that joins the stages, saves them and loads them again.
+
+    records ── perceive ──▶ Context ── align ──▶ Intents ── decide ──▶ Decisions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi import __version__
+from huiyi.align import Aligner
+from huiyi.decide import SCOPE_LEVEL, Decider, Promise
+from huiyi.errors import DataError, OptionError, did_you_mean
+from huiyi.perceive import PERCEIVERS, Perceiver
+from huiyi.storage import MANIFEST, read_folder, write_folder
+from huiyi.values import Context, Decision, Intents, Record, Task
+
+if TYPE_CHECKING:
+    from huiyi.values import Signal
+
+
+
+class Perception:
+    """Perceive: the chosen perceivers side by side."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in PERCEIVERS:
+                raise OptionError(
+                    f"signal {name!r} is not known; expected some of: {', '.join(PERCEIVERS)}."
+                    f"{did_you_mean(name, PERCEIVERS)}"
+                )
+        self._perceivers: dict[str, Perceiver] = {name: PERCEIVERS[name]() for name in names}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is perceived."""
+        return tuple(self._perceivers)
+
+    def fit(self, records: Sequence[Record]) -> None:
+        """Learn vocabularies and the like."""
+        for perceiver in self._perceivers.values():
+            perceiver.fit(records)
+
+    def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
+        """See every signal of every record; ``tick`` is told of each record once by each perceiver."""
+        signals: dict[str, Signal] = {}
+        present: list[Any] = []
+        for perceiver in self._perceivers.values():
+            seen, there = perceiver.perceive(records, tick=tick)
+            signals |= seen
+            present += [there] * len(seen)
+        return Context(records, signals, np.column_stack(present))
+
+    def keep(self, signals: Sequence[str]) -> None:
+        """Stop perceiving what no head listens to."""
+        probe = {name: perceiver.perceive([Record(text="?")])[0] for name, perceiver in self._perceivers.items()}
+        self._perceivers = {
+            name: perceiver for name, perceiver in self._perceivers.items() if not set(signals).isdisjoint(probe[name])
+        }
+
+    def to_arrays(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """All perceivers, with the perceiver's name before each array's."""
+        arrays: dict[str, Any] = {}
+        config: dict[str, Any] = {}
+        for name, perceiver in self._perceivers.items():
+            own, config[name] = perceiver.to_arrays()
+            arrays |= {f"{name}/{key}": value for key, value in own.items()}
+        return arrays, config
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any], config: Mapping[str, Any]) -> Perception:
+        """Take back what ``to_arrays`` gave."""
+        perception = cls(list(config))
+        for name, perceiver in perception._perceivers.items():
+            own = {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
+            perceiver.from_arrays(own, config[name])
+        return perception
+
+
+class Model:
+    """What training makes and everything else uses.
+
+    Attributes:
+        perception: The first stage, fitted.
+        aligner: The second, fitted for ``task``.
+        decider: The last, fitted.
+        summary: What the training saw and found, as JSON can hold it.
+        examples: The training records, for neighbours and explanations; may be empty.
+        sha256: Of the manifest, once saved or loaded; else "".
+
+    Example:
+        >>> import huiyi
+        >>> model = huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")])
+        >>> model.decide("has my card arrived yet?").label
+        'arrival'
+    """
+
+    def __init__(
+        self,
+        perception: Perception,
+        aligner: Aligner,
+        decider: Decider,
+        *,
+        summary: Mapping[str, Any],
+        examples: Sequence[Record] = (),
+        sha256: str = "",
+    ) -> None:
+        self.perception = perception
+        self.aligner = aligner
+        self.decider = decider
+        self.summary = summary
+        self.examples = tuple(examples)
+        self.sha256 = sha256
+
+    @property
+    def task(self) -> Task:
+        """What is told from a record."""
+        return self.aligner.task
+
+    @property
+    def promise(self) -> Promise:
+        """When it acts, and what may be said about the error."""
+        return self.decider.promise
+
+    @property
+    def max_error(self) -> float:
+        """The error that was asked for."""
+        return self.promise.max_error
+
+    @property
+    def scope_level(self) -> float:
+        """Records whose ``in_scope`` is below this are called out of scope."""
+        return self.promise.scope_level or SCOPE_LEVEL
+
+    def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
+        """What do we see and hear?"""
+        return self.perception.perceive(records, tick=tick)
+
+    def align(self, context: Context) -> Intents:
+        """What does the person want done?"""
+        return self.aligner.align(context)
+
+    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+        """Act, clarify or decline?"""
+        seed = int(self.summary["seed"])
+        return self.decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
+
+    def decide_all(self, records: Sequence[Record]) -> tuple[Decision, ...]:
+        """All stages, for many records at once."""
+        if not records:
+            return ()
+        context = self.perceive(records)
+        return self.choose(context, self.align(context))
+
+    def decide(self, record: Record | str) -> Decision:
+        """All stages, for one record or text.
+
+        Raises:
+            DataError: It is neither, or its text is longer than any that was said.
+        """
+        if isinstance(record, str):
+            record = Record(text=record)
+        if not isinstance(record, Record):
+            raise DataError(f"cannot decide on a {type(record).__name__}; expected a text or a huiyi.Record")
+        return self.decide_all([record])[0]
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a new folder.
+
+        Raises:
+            OutputError: The place exists or cannot be written.
+        """
+        parts = {"perceive": self.perception, "align": self.aligner, "decide": self.decider}
+        arrays: dict[str, Any] = {}
+        config: dict[str, Any] = {}
+        for name, part in parts.items():
+            own, config[name] = part.to_arrays()
+            arrays |= {f"{name}/{key}": value for key, value in own.items()}
+        documents: dict[str, Any] = {"config.json": config}
+        if self.examples:
+            documents["examples.json"] = [_plain(record, self.task.name) for record in self.examples]
+        manifest = {"huiyi": __version__, "numpy": np.__version__, "tasks": [self.task.name], "training": dict(self.summary)}
+        self.sha256 = write_folder(Path(folder), arrays=arrays, documents=documents, manifest=manifest)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Model:
+        """Read a saved model, after checking every file of it.
+
+        Raises:
+            ModelFolderError: It is not a model, not whole, was changed, or is of a newer format.
+        """
+        arrays, documents, sha256 = read_folder(Path(folder))
+        config = documents["config.json"]
+
+        def of(part: str) -> dict[str, Any]:
+            return {key[len(part) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{part}/")}
+
+        aligner, decider = Aligner(), Decider()
+        aligner.from_arrays(of("align"), config["align"])
+        decider.from_arrays(of("decide"), config["decide"])
+        name = aligner.task.name
+        return cls(
+            Perception.from_arrays(of("perceive"), config["perceive"]),
+            aligner,
+            decider,
+            summary=documents[MANIFEST]["training"],
+            examples=[
+                Record(id=row["id"], text=row["text"], labels={name: _unlisted(row[name])})
+                for row in documents.get("examples.json", ())
+            ],
+            sha256=sha256,
+        )
+
+    def without_examples(self) -> Model:
+        """The same model without the training texts. Neighbours cannot be shown then."""
+        return Model(self.perception, self.aligner, self.decider, summary=self.summary, sha256=self.sha256)
+
+
+def load(folder: str | Path) -> Model:
+    """Read a saved model. See ``Model.load``."""
+    return Model.load(folder)
+
+
+def _plain(record: Record, task_name: str) -> dict[str, Any]:
+    """A training record as JSON can hold it."""
+    return {"id": record.id, "text": record.text, task_name: record.labels[task_name]}
+
+
+def _unlisted(labels: Any) -> Any:
+    """Labels as they were before JSON made a list of a tuple."""
+    return tuple(labels) if isinstance(labels, list) else labels

@@ -1,0 +1,139 @@
+"""A folder on disk that is either whole and unchanged, or refused.
+
+It is written under a temporary name beside its place and renamed when all of
+it is there, so neither Ctrl-C nor a full disk leaves half of one. Its manifest
+holds the SHA-256 of every file. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from huiyi.errors import ModelFolderError, OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = 1
+"""Number of the folder's format. A newer one is refused; an older one is read."""
+
+MANIFEST = "manifest.json"
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a place that exists or cannot be written, before work starts.
+
+    Raises:
+        OutputError: The message says which, and what to do.
+    """
+    if folder.exists():
+        raise OutputError(f"{folder} exists already, and a model is never written over. Choose another --out, or move it")
+    above = folder.absolute().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder} cannot be written: {above} is not a folder that you may write to. Choose another --out")
+
+
+def write_folder(
+    folder: Path, *, arrays: Mapping[str, NDArray[Any]], documents: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> str:
+    """Write ``arrays.safetensors``, one JSON file a document, and the manifest.
+
+    Returns:
+        The SHA-256 of the manifest.
+
+    Raises:
+        OutputError: The place exists or cannot be written, or the disk is full.
+    """
+    check_free(folder)
+    partial: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        _write(partial / "arrays.safetensors", _packed(arrays))
+        for name, document in documents.items():
+            _write(partial / name, _json(document))
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(partial.iterdir())}
+        content = _json({"format": FORMAT, **manifest, "files": files})
+        _write(partial / MANIFEST, content)
+        partial.chmod(0o755)
+        partial.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder} could not be written: {error.strerror}. Nothing was left behind") from error
+    finally:
+        if partial is not None and partial.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], str]:
+    """Read what ``write_folder`` wrote, after checking every file.
+
+    Returns:
+        The arrays, the documents by file name (the manifest among them), and the SHA-256 of the manifest.
+
+    Raises:
+        ModelFolderError: It is not a model, not whole, was changed, or is of a newer format.
+    """
+    import safetensors.numpy
+
+    path = folder / MANIFEST
+    if not path.is_file():
+        what = "is not there" if not folder.exists() else f"has no {MANIFEST}"
+        raise ModelFolderError(f"{folder} {what}, so it is no model. Expected a folder that `huiyi train --out` wrote")
+    content = path.read_bytes()
+    try:
+        manifest = json.loads(content)
+        version, files = int(manifest["format"]), dict(manifest["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFolderError(f"{path} is damaged. Copy the model again, or train it again") from error
+    if version > FORMAT:
+        raise ModelFolderError(
+            f"{folder} has format {version}, but this version of huiyi reads up to {FORMAT}. Upgrade huiyi to use it"
+        )
+    documents: dict[str, Any] = {MANIFEST: manifest}
+    for name, expected in files.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            raise ModelFolderError(f"{folder} lacks {name}. Copy the model again, or train it again")
+        data = file.read_bytes()
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise ModelFolderError(
+                f"{file} was changed since the model was saved: its SHA-256 is not that of the manifest. "
+                "Copy the model again, or train it again"
+            )
+        if name.endswith(".json"):
+            documents[name] = json.loads(data)
+        else:
+            arrays = safetensors.numpy.load(data)
+    return arrays, documents, hashlib.sha256(content).hexdigest()
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays in the safetensors format, which holds only contiguous ones."""
+    import numpy as np
+    import safetensors.numpy
+
+    return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _json(document: Any) -> bytes:
+    """A document as readable JSON."""
+    return (json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n").encode("utf-8", "replace")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write and make sure it is on the disk."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,249 @@
+"""The fast strategy: frozen encoders, kernel heads, held-out evidence. Seconds, no torch, no network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.align import Aligner
+from huiyi.data import Columns, Table, read
+from huiyi.data.tasks import read_task
+from huiyi.decide import Decider
+from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
+from huiyi.perceive import PERCEIVERS
+from huiyi.pipeline import Model, Perception
+from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Record, Task, spelt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of training.
+
+    Attributes:
+        max_error: Largest share of wrong acts that is allowed.
+        oos_rate: Share of records out of scope where the model will work.
+        signals: What to perceive; all there are when empty.
+        examples: Whether the model keeps the training texts.
+        seed: Told in every decision. The fast strategy draws no random numbers.
+    """
+
+    max_error: float = 0.05
+    oos_rate: float = 0.1
+    signals: tuple[str, ...] = ()
+    examples: bool = True
+    seed: int = 0
+
+    def check(self) -> None:
+        """Report what cannot be used, all at once.
+
+        Raises:
+            OptionError: With every mistake.
+        """
+        mistakes = []
+        if not 0 < self.max_error < 1:
+            mistakes.append(f"--max-error is {self.max_error}, expected more than 0 and less than 1, such as 0.05")
+        if not 0 <= self.oos_rate < 1:
+            mistakes.append(f"--oos-rate is {self.oos_rate}, expected 0 or more and less than 1, such as 0.1")
+        for name in self.signals:
+            if name not in PERCEIVERS:
+                known = ", ".join(PERCEIVERS)
+                mistakes.append(f"signal {name!r} is not known, expected some of {known}.{did_you_mean(name, PERCEIVERS)}")
+        if mistakes:
+            raise OptionError("; ".join(mistakes))
+
+
+def train(
+    source: Any,
+    *,
+    validation: Any = None,
+    task: Task | str | Path | None = None,
+    columns: Columns | None = None,
+    config: TrainConfig | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model from labelled examples.
+
+    Args:
+        source: A file, a folder, a DataFrame, or a list of records or of
+            (text, label) pairs; see ``huiyi.data.read``.
+        validation: The same for rows held out. They make the promise a
+            guarantee. Without them it is estimated by cross-fitting.
+        task: A task, or a task file, that describes the labels. A label that
+            it names may lack examples.
+        columns: Which column is what.
+        config: Options.
+        skip_bad: Skip rows that cannot be read.
+        progress: Told how far training has come.
+
+    Raises:
+        DataError: The rows cannot be trained on; the message says why.
+        OptionError: An option cannot be used.
+
+    Example:
+        >>> model = train([("where is my card", "arrival"), ("my card was stolen", "theft")])
+        >>> model.promise.kind
+        'none'
+    """
+    config = config or TrainConfig()
+    config.check()
+    columns = columns or Columns()
+    started = perf_counter()
+    given = task if task is None or isinstance(task, Task) else read_task(task)
+    table = read(source, columns, needs_label=given is None, skip_bad=skip_bad)
+    chosen = _task_of(table, given)
+    records, notices = _usable(table, chosen)
+    held_out: tuple[Record, ...] = ()
+    if validation is not None:
+        label = columns.label or table.task_name
+        held_out_table = read(validation, replace(columns, label=label), needs_label=True, skip_bad=skip_bad)
+        held_out = tuple(_named(record, held_out_table, chosen) for record in held_out_table.labelled().records)
+        notices += held_out_table.notices
+    perception, aligner, evidence = _fitted(chosen, records, config, progress)
+    decider = Decider()
+    if held_out:
+        context = perception.perceive(held_out, tick=_ticks(progress, "held-out rows", len(held_out)))
+        inside = [i for i, record in enumerate(held_out) if not _is_out_of_scope(record, chosen)]
+        aligner.recalibrate_scope(_rows(context, inside))
+        decider.fit(
+            aligner.align(context), held_out, max_error=config.max_error, oos_rate=config.oos_rate, held_out=True
+        )
+    else:
+        decider.fit(evidence, records, max_error=config.max_error, oos_rate=config.oos_rate, held_out=False)
+    summary = {
+        "source": table.source,
+        "rows": len(records),
+        "held_out_rows": len(held_out),
+        "labels": len(chosen.labels),
+        "weights": {name: round(weight, 4) for name, weight in aligner.blend.weights.items()},
+        "seed": config.seed,
+        "seconds": round(perf_counter() - started, 2),
+        "left_out_columns": list(table.left_out),
+        "notices": list(dict.fromkeys([*table.notices, *notices])),
+    }
+    return Model(perception, aligner, decider, summary=summary, examples=records if config.examples else ())
+
+
+def held_out_intents(table: Table, *, progress: Progress | None = None) -> tuple[tuple[Record, ...], Intents]:
+    """What a model says of each labelled row when it has not seen that row.
+
+    Returns:
+        The rows used (with text and label, repeats left out), and their intents.
+    """
+    task = _task_of(table, None)
+    records, _ = _usable(table, task)
+    _, _, evidence = _fitted(task, records, TrainConfig(), progress)
+    return records, evidence
+
+
+def _fitted(
+    task: Task, records: tuple[Record, ...], config: TrainConfig, progress: Progress | None
+) -> tuple[Perception, Aligner, Intents]:
+    """Perceive and align, and the held-out evidence."""
+    signals = config.signals or tuple(
+        name for name in PERCEIVERS if name != "history" or any(record.history for record in records)
+    )
+    texts = [(text, column) for column, label in enumerate(task.labels) for text in _descriptions(label)]
+    named = [Record(text=text) for text, _ in texts]
+    perception = Perception(signals)
+    perception.fit([*records, *named])
+    context = perception.perceive(records, tick=_ticks(progress, "reading", len(records) * len(signals)))
+    names = perception.perceive(named)
+    aligner = Aligner()
+    tick = _ticks(progress, "learning", len(context.signals))
+    evidence = aligner.fit(task, context, names, [column for _, column in texts], tick=tick)
+    perception.keep(aligner.signals)
+    return perception, aligner, evidence
+
+
+def _task_of(table: Table, given: Task | None) -> Task:
+    """The task: its labels from the task file first, then those found in the rows."""
+    kind = table.kind or (given.kind if given else "choice")
+    if kind == "spans":
+        raise MissingExtraError("Spans (tokens and tags)", extra="tune")
+    if given is not None and table.kind is not None and given.kind != table.kind:
+        raise DataError(
+            f"{table.source}: the task file says kind {given.kind!r}, but the column {table.task_name!r} holds "
+            f"{table.kind!r}. Use the same in both"
+        )
+    found: Counter[str] = Counter()
+    for record in table.records:
+        labels = record.labels.get(table.task_name or "", ())
+        found.update((labels,) if isinstance(labels, str) else labels)
+    known = {label.name: label for label in given.labels} if given else {}
+    names = [*known, *sorted(set(found) - set(known) - {OUT_OF_SCOPE})]
+    if kind == "choice" and len(names) < 2:
+        only = f"only the label {names[0]!r}" if names else "no label"
+        raise DataError(f"{table.source}: there is {only}; expected two or more to tell apart. Add rows of another label")
+    if not names:
+        raise DataError(f"{table.source}: no row has a label; expected at least one. Fill the column {table.task_name!r}")
+    labels = tuple(known.get(name) or Label(name) for name in names)
+    return Task(table.task_name or (given.name if given else "intent"), kind, labels)
+
+
+def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
+    """Rows that teach: labelled, not empty, each text and label once."""
+    kept: dict[tuple[Any, ...], Record] = {}
+    empty = repeated = 0
+    for record in table.labelled().records if table.task_name else ():
+        if not (record.text or "").strip("\0 \t\r\n") and not record.history:
+            empty += 1
+            continue
+        key = (" ".join((record.text or "").lower().split()), record.history, record.labels[task.name])
+        repeated += key in kept
+        kept.setdefault(key, record)
+    notices = []
+    if empty:
+        notices.append(f"{empty:,} rows without a text were not trained on")
+    if repeated:
+        notices.append(f"{repeated:,} rows that repeat another's text and label were counted once")
+    return tuple(kept.values()), notices
+
+
+def _descriptions(label: Label) -> list[str]:
+    """Texts that say what a label means: its name, if it has words, and its descriptions."""
+    name = spelt(label.name)
+    texts = [name] if any(character.isalpha() for character in name) else []
+    return list(dict.fromkeys([*texts, *label.descriptions.values()]))
+
+
+def _named(record: Record, table: Table, task: Task) -> Record:
+    """The record with its label under the task's name."""
+    return replace(record, labels={task.name: record.labels[table.task_name or ""]})
+
+
+def _is_out_of_scope(record: Record, task: Task) -> bool:
+    """Whether the record is labelled as belonging to no intent."""
+    return record.labels[task.name] in (OUT_OF_SCOPE, (OUT_OF_SCOPE,))
+
+
+def _rows(context: Context, rows: Sequence[int]) -> Context:
+    """Some rows of a context."""
+    index = np.asarray(rows, dtype=np.intp)
+    signals = {name: signal[index] for name, signal in context.signals.items()}
+    return Context([context.records[row] for row in rows], signals, context.present[index])
+
+
+def _ticks(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
+    """Turn steps into progress of ``what``."""
+    if progress is None:
+        return None
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(what, done, total)
+
+    return tick

@@ -1,0 +1,240 @@
+"""The values that the stages hand to each other.
+
+Read this page, then ``pipeline.py``, and you have seen the whole system:
+
+    perceive: Record → Context      what do we see and hear?
+    align:    Context → Intents     what does the person want done?
+    decide:   Intents → Decision    act, clarify or decline?
+
+All are frozen dataclasses. Those that hold arrays compare by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    Array = NDArray[Any]
+    Floats = NDArray[np.float32] | NDArray[np.float64]
+    Signal = NDArray[np.float32] | csr_array  # (n, d), dense or sparse
+
+TaskKind = Literal["choice", "several", "spans"]
+DecisionKind = Literal["act", "clarify", "decline"]
+
+OUT_OF_SCOPE = "oos"
+"""The label of a row that belongs to none of the task's intents."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Media:
+    """A picture or a recording: a file, or the bytes of one."""
+
+    path: Path | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One earlier turn of the dialogue."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the text, in characters, ``end`` exclusive."""
+
+    label: str
+    start: int
+    end: int
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one person said or sent, with what came along.
+
+    ``labels`` maps a task's name to what is known to be right: a string for
+    ``choice``, a tuple of strings for ``several``, a tuple of ``Span`` for
+    ``spans``.
+
+    Example:
+        >>> Record(text="my card still hasn't arrived", labels={"intent": "card_arrival"}).labels["intent"]
+        'card_arrival'
+    """
+
+    id: str = ""
+    text: str | None = None
+    images: tuple[Media, ...] = ()
+    audios: tuple[Media, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    history: tuple[Turn, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    time: datetime | None = None
+    labels: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True)
+class Label:
+    """One intent of a task.
+
+    Attributes:
+        name: What the data call it.
+        descriptions: Language code ("" when not said) to what it means, in
+            words for people; the model reads them too.
+        actions: What may be done about it.
+    """
+
+    name: str
+    descriptions: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    actions: tuple[str, ...] = ()
+
+    def words(self, language: str = "") -> str:
+        """What it means in ``language``, or else in any, or else the name spelt as words.
+
+        Example:
+            >>> Label("card_arrival").words("zh")
+            'card arrival'
+            >>> Label("card_arrival", {"zh": "卡还没到", "en": "where is my card"}).words("zh")
+            '卡还没到'
+        """
+        return self.descriptions.get(language) or next(iter(self.descriptions.values()), "") or spelt(self.name)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be told from a record: one label (``choice``), any number (``several``) or spans."""
+
+    name: str
+    kind: TaskKind
+    labels: tuple[Label, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Label names, in the order of the probabilities' columns."""
+        return tuple(label.name for label in self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What was perceived of n records.
+
+    Attributes:
+        records: The n records.
+        signals: Name to array of shape (n, d), dense or sparse.
+        present: Boolean, shape (n, number of signals), columns in the order
+            of ``signals``. A row without a signal is absent there, and its
+            numbers mean nothing.
+    """
+
+    records: Sequence[Record]
+    signals: Mapping[str, Signal]
+    present: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Intents:
+    """What n records mean, for one task.
+
+    Attributes:
+        task: The task, whose k labels are the columns.
+        probabilities: Shape (n, k), calibrated. Rows sum to 1 for ``choice``;
+            for ``several`` each column stands for itself.
+        in_scope: Shape (n,), 0 to 1: the share of in-scope training rows that
+            looked less familiar than this one. 0.05 means that only one
+            in-scope row in twenty looks as strange.
+    """
+
+    task: Task
+    probabilities: Array
+    in_scope: Array
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A label that may be meant, and how probably."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """The one question that would settle most. ``about`` names what it asks for: the task, a slot or a fact."""
+
+    text: str
+    options: tuple[str, ...]
+    about: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with one record.
+
+    Attributes:
+        id: Unique to this decision.
+        record_id: The record's own id.
+        kind: ``act`` on the label, ``clarify`` with the question, or ``decline``.
+        task: Name of the task.
+        label: The likeliest label of a ``choice``, whatever the kind. ``None``
+            when there is none to name.
+        labels: The labels given, for ``several``; of a ``choice`` the one label.
+        probability: Calibrated probability that ``label`` is right, given that
+            the record is in scope. For ``several``: of the least sure label.
+        in_scope: See ``Intents``.
+        candidates: The labels that together hold the right one with the stated
+            coverage, likeliest first. Empty means: nothing known fits.
+        question: Asked when the kind is ``clarify``.
+        action: What to do, once actions are known.
+        propensity: With what probability that action was chosen.
+        model: SHA-256 of the saved model's manifest, or "" when never saved.
+        version: Version of Huiyi.
+        seed: Seed the model was trained with.
+    """
+
+    id: str
+    record_id: str
+    kind: DecisionKind
+    task: str
+    label: str | None
+    labels: tuple[str, ...]
+    probability: float
+    in_scope: float
+    candidates: tuple[Candidate, ...]
+    question: Question | None = None
+    action: str | None = None
+    propensity: float | None = None
+    model: str = ""
+    version: str = ""
+    seed: int = 0
+
+
+def spelt(name: str) -> str:
+    """Spell a label's name as words: ``cardArrival_2`` becomes ``card arrival 2``.
+
+    Example:
+        >>> spelt("Refund_not_showing_up"), spelt("cardArrival"), spelt("治疗方案")
+        ('refund not showing up', 'card arrival', '治疗方案')
+    """
+    words: list[str] = []
+    for part in name.replace("_", " ").replace("-", " ").replace("/", " ").replace(".", " ").split():
+        start = 0
+        for i in range(1, len(part)):
+            if part[i].isupper() and part[i - 1].islower():
+                words.append(part[start:i])
+                start = i
+        words.append(part[start:])
+    return " ".join(words).lower()
