@@ -1,6 +1,6 @@
 """The one file that joins the stages, saves them and loads them again.
 
-    records ── perceive ──▶ Context ── align ──▶ Intents ── decide ──▶ Decisions
+records ── perceive ──▶ Context ── align ──▶ Intents ── decide ──▶ Decisions
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from huiyi.values import Context, Decision, Intents, Record, Task
 
 if TYPE_CHECKING:
     from huiyi.values import Signal
-
 
 
 class Perception:
@@ -175,7 +174,7 @@ class Model:
         Raises:
             OutputError: The place exists or cannot be written.
         """
-        parts = {"perceive": self.perception, "align": self.aligner, "decide": self.decider}
+        parts: dict[str, Any] = {"perceive": self.perception, "align": self.aligner, "decide": self.decider}
         arrays: dict[str, Any] = {}
         config: dict[str, Any] = {}
         for name, part in parts.items():
@@ -184,7 +183,12 @@ class Model:
         documents: dict[str, Any] = {"config.json": config}
         if self.examples:
             documents["examples.json"] = [_plain(record, self.task.name) for record in self.examples]
-        manifest = {"huiyi": __version__, "numpy": np.__version__, "tasks": [self.task.name], "training": dict(self.summary)}
+        manifest = {
+            "huiyi": __version__,
+            "numpy": np.__version__,
+            "tasks": [self.task.name],
+            "training": dict(self.summary),
+        }
         self.sha256 = write_folder(Path(folder), arrays=arrays, documents=documents, manifest=manifest)
 
     @classmethod

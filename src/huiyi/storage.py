@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from huiyi.errors import ModelFolderError, OutputError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 FORMAT = 1
@@ -35,12 +34,16 @@ def check_free(folder: Path) -> None:
         OutputError: The message says which, and what to do.
     """
     if folder.exists():
-        raise OutputError(f"{folder} exists already, and a model is never written over. Choose another --out, or move it")
+        raise OutputError(
+            f"{folder} exists already, and a model is never written over. Choose another --out, or move it"
+        )
     above = folder.absolute().parent
     while not above.exists():
         above = above.parent
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder} cannot be written: {above} is not a folder that you may write to. Choose another --out")
+        raise OutputError(
+            f"{folder} cannot be written: {above} is not a folder that you may write to. Choose another --out"
+        )
 
 
 def write_folder(

@@ -16,14 +16,9 @@ from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from huiyi.values import Signal
+    from huiyi.values import Array, Signal
 
-    Floats = NDArray[np.float32]
-
-HEADS: dict[str, Callable[[], Head]] = {"kernel": KernelHead}
-"""The techniques by name."""
-
-SHARPER_WORDS = KernelConfig(sharpness=1.0)
+SPARSE = KernelConfig(sharpness=1.0)
 """Sparse rows are nearly at right angles to each other; a wider kernel lets more of them speak."""
 
 
@@ -66,15 +61,15 @@ class Aligner:
         held_out: dict[str, Scores] = {}
         for column, (name, signal) in enumerate(context.signals.items()):
             present = context.present[:, column]
-            if names is not None and name in names.signals:
-                signal, present = _stacked(signal, names.signals[name]), np.append(present, names.present[:, column])
-            else:
-                present = np.append(present, np.zeros(len(described), dtype=bool))
+            taught = signal
+            if names is not None:
+                taught = _stacked(signal, names.signals[name])
+                present = np.append(present, names.present[:, column])
             rows = np.flatnonzero(present)
             if len(rows) < 2:
                 continue
-            head = KernelHead(SHARPER_WORDS) if not isinstance(signal, np.ndarray) else KernelHead()
-            told = head.fit(signal[rows], all_targets[rows], all_groups[rows])
+            head = KernelHead() if isinstance(taught, np.ndarray) else KernelHead(SPARSE)
+            told = head.fit(taught[rows], all_targets[rows], all_groups[rows])
             held_out[name] = _spread(told, rows, len(all_targets), len(task.labels), n)
             self._heads[name] = head
             if tick is not None:
@@ -148,7 +143,7 @@ class Aligner:
                 told[name] = Scores(np.zeros((n, k), np.float32), np.zeros(n, np.float32))
         return told
 
-    def _mixed_and_clues(self, told: Mapping[str, Scores], n: int) -> tuple[Floats, Floats]:
+    def _mixed_and_clues(self, told: Mapping[str, Scores], n: int) -> tuple[Array, Array]:
         """Log-odds (n, k), and the clues of familiarity (n, 3): best score, nearest row, lead of the best."""
         k = len(self.task.labels)
         if not self.blend.weights:
@@ -160,7 +155,7 @@ class Aligner:
         return mixed, np.column_stack([best[:, -1], nearest, best[:, -1] - best[:, 0]])
 
 
-def _targets(task: Task, context: Context) -> tuple[Floats, NDArray[np.intp]]:
+def _targets(task: Task, context: Context) -> tuple[Array, NDArray[np.intp]]:
     """Indicators (n, k), and the class of each row: its label, its set of labels, or k for out of scope."""
     place = {name: column for column, name in enumerate(task.names)}
     targets = np.zeros((len(context.records), len(task.labels)), dtype=np.float32)
@@ -183,10 +178,11 @@ def _targets(task: Task, context: Context) -> tuple[Floats, NDArray[np.intp]]:
 def _stacked(signal: Signal, below: Signal) -> Signal:
     """Rows of both, one under the other."""
     if isinstance(signal, np.ndarray):
+        assert isinstance(below, np.ndarray)
         return np.vstack([signal, below])
     from scipy.sparse import csr_array, vstack
 
-    return csr_array(vstack([signal, below]))
+    return csr_array(vstack([signal, csr_array(below)]))
 
 
 def _spread(told: Scores, rows: NDArray[np.intp], n: int, k: int, kept: int) -> Scores:

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from huiyi.values import Signal
-
-    Floats = NDArray[np.float32]
+    from huiyi.values import Array, Signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +24,14 @@ class Scores:
             0 (nothing alike) to 1 (the same).
     """
 
-    labels: Floats
-    nearest: Floats
+    labels: Array
+    nearest: Array
 
 
 class Head(Protocol):
     """Maps one signal to scores for k labels."""
 
-    def fit(self, signal: Signal, targets: Floats, groups: NDArray[np.intp]) -> Scores:
+    def fit(self, signal: Signal, targets: Array, groups: NDArray[np.intp]) -> Scores:
         """Learn from rows, and return what it says of each row when not shown that row.
 
         Args:

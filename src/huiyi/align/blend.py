@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32] | NDArray[np.float64]
+    from huiyi.values import Array
 
 WORTH_KEEPING = 0.002
 """A head stays only if leaving it out makes the held-out log-loss worse by this share: the others are then enough."""
@@ -41,18 +41,19 @@ class Blend:
     several: bool = False
     offset: float = 0.0
 
-    def mix(self, scores: Mapping[str, Floats]) -> Floats:
+    def mix(self, scores: Mapping[str, Array]) -> Array:
         """Weighted sum of the heads' scores, shape (n, k): log-odds up to a constant."""
-        return sum(weight * scores[name] for name, weight in self.weights.items()) + np.float32(self.offset)
+        mixed = [np.float32(weight) * scores[name] for name, weight in self.weights.items()]
+        return np.sum(mixed, axis=0) + np.float32(self.offset)  # type: ignore[no-any-return]
 
-    def probabilities(self, mixed: Floats) -> Floats:
+    def probabilities(self, mixed: Array) -> Array:
         """Calibrated probabilities of mixed scores, shape (n, k)."""
         if self.several:
             return _logistic(mixed)
         return _softmax(mixed)
 
 
-def fit_blend(scores: Mapping[str, Floats], targets: Floats, *, several: bool = False) -> Blend:
+def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = False) -> Blend:
     """Fit weights on held-out scores and leave out the heads that add nothing.
 
     Args:
@@ -79,7 +80,7 @@ def fit_blend(scores: Mapping[str, Floats], targets: Floats, *, several: bool = 
     return blend
 
 
-def _fitted(names: Sequence[str], scores: Mapping[str, Floats], targets: Floats, several: bool) -> tuple[Blend, float]:
+def _fitted(names: Sequence[str], scores: Mapping[str, Array], targets: Array, several: bool) -> tuple[Blend, float]:
     """Best non-negative weights of these heads, and their held-out log-loss."""
     from scipy.optimize import minimize
 
@@ -105,18 +106,28 @@ def _fitted(names: Sequence[str], scores: Mapping[str, Floats], targets: Floats,
 
     start = [8.0 / len(stack)] * len(stack) + ([-2.0] if several else [])
     bounds = [(1e-3, 200.0)] * len(stack) + ([(-50.0, 50.0)] if several else [])
-    found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    first = np.array(start[: len(stack)])
+
+    def penalised(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        # One row's worth of doubt: a few rows that all come out right must not make the blend boundlessly sure.
+        loss, slope = objective(x)
+        ratio = np.log(x[: len(first)] / first)
+        slope[: len(first)] += ratio / x[: len(first)] / n
+        return loss + float((ratio**2).sum()) / (2 * n), slope
+
+    found = minimize(penalised, start, jac=True, bounds=bounds, method="L-BFGS-B")
     weights = {name: float(w) for name, w in zip(names, found.x, strict=False)}
     return Blend(weights, several, float(found.x[-1]) if several else 0.0), float(found.fun)
 
 
-def _softmax(mixed: Floats) -> Floats:
+def _softmax(mixed: Array) -> Array:
     """Probabilities of rows of log-odds."""
-    shares = np.exp(mixed - mixed.max(axis=1, keepdims=True))
+    shares: Array = np.exp(mixed - mixed.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     return shares
 
 
-def _logistic(mixed: Floats) -> Floats:
+def _logistic(mixed: Array) -> Array:
     """Probability of each log-odds."""
-    return 0.5 * (1 + np.tanh(0.5 * mixed))
+    probability: Array = 0.5 * (1 + np.tanh(0.5 * mixed))
+    return probability

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from huiyi.values import Signal
-
-    Floats = NDArray[np.float32]
+    from huiyi.values import Array, Signal
 
 _ROWS_AT_ONCE = 2_048
-_FOLDS = 10
+_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class KernelConfig:
         largest_block: Rows solved at once. More are split into blocks whose
             answers are averaged, so that time grows with rows times block.
         fewest_rows: With fewer rows of a dense signal, what it would have
-            said of each is found by fitting again without a tenth of them:
+            said of each is found by fitting again without a fifth of them:
             few rows weigh in the spread within classes, which the
             leave-one-out formula takes as given.
     """
@@ -80,14 +78,14 @@ class KernelHead:
         self.config = config or KernelConfig()
         self._arrays: dict[str, NDArray[Any]] = {}
 
-    def fit(self, signal: Signal, targets: Floats, groups: NDArray[np.intp]) -> Scores:
+    def fit(self, signal: Signal, targets: Array, groups: NDArray[np.intp]) -> Scores:
         """Solve for the coefficients and return the scores of rows held out. See ``Head.fit``."""
         left_out = self._solved(signal, targets, groups)
         if isinstance(signal, np.ndarray) and len(signal) < self.config.fewest_rows:
             return self._refitted(signal, targets, groups)
         return left_out
 
-    def _refitted(self, signal: Floats, targets: Floats, groups: NDArray[np.intp]) -> Scores:
+    def _refitted(self, signal: Array, targets: Array, groups: NDArray[np.intp]) -> Scores:
         """Scores of each row by a head that was fitted without it and its fold."""
         n = len(signal)
         folds = min(_FOLDS, n)
@@ -101,7 +99,7 @@ class KernelHead:
             labels[held_out], nearest[held_out] = scores.labels, scores.nearest
         return Scores(labels, nearest)
 
-    def _solved(self, signal: Signal, targets: Floats, groups: NDArray[np.intp]) -> Scores:
+    def _solved(self, signal: Signal, targets: Array, groups: NDArray[np.intp]) -> Scores:
         """Solve for the coefficients, block by block, and return the leave-one-out scores."""
         n = signal.shape[0]
         if isinstance(signal, np.ndarray):
@@ -158,24 +156,25 @@ class KernelHead:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             self._rows = csr_array(parts, shape=(len(self._coefficients), columns))
 
-    def _prepared(self, signal: Signal) -> Floats | csr_array:
+    def _prepared(self, signal: Signal) -> Array | csr_array:
         """Rows of unit length; those of a dense signal made round within classes first."""
         if not isinstance(signal, np.ndarray):
             return signal  # sparse rows come with unit length, and rounding would fill them
         rounded = (signal - self._arrays["centre"]) @ self._arrays["directions"]
         length = np.linalg.norm(rounded, axis=1, keepdims=True)
         rounded /= np.maximum(length, np.finfo(np.float32).tiny)
-        return rounded.astype(np.float32)
+        prepared: Array = rounded.astype(np.float32)
+        return prepared
 
-    def _kernel(self, left: Floats | csr_array, right: Floats | csr_array) -> Floats:
+    def _kernel(self, left: Array | csr_array, right: Array | csr_array) -> Array:
         """Kernel of all rows of ``left`` with all of ``right``, each in (0, 1]."""
         product = left @ right.T
-        kernel: Floats = product if isinstance(product, np.ndarray) else product.toarray()
+        kernel: Array = product if isinstance(product, np.ndarray) else product.toarray()
         kernel -= 1
         kernel *= self.config.sharpness
         return np.exp(kernel, out=kernel)
 
-    def _against(self, rows: Floats | csr_array, block: NDArray[np.intp] | slice) -> Scores:
+    def _against(self, rows: Array | csr_array, block: NDArray[np.intp] | slice) -> Scores:
         """Kernel scores of prepared rows against a block of the training rows."""
         n = rows.shape[0]
         labels = np.empty((n, self._coefficients.shape[1]), dtype=np.float32)
@@ -188,21 +187,19 @@ class KernelHead:
             labels[part] = kernel @ coefficients
         return Scores(labels, nearest)
 
-    def _cosine(self, kernel: Floats) -> Floats:
+    def _cosine(self, kernel: Array) -> Array:
         """The cosine a kernel value stands for, not below 0."""
         tiny = np.finfo(np.float32).tiny
         return np.clip(1 + np.log(np.maximum(kernel, tiny)) / self.config.sharpness, 0, 1).astype(np.float32)
 
 
-def _rounding(signal: Floats, groups: NDArray[np.intp], config: KernelConfig) -> dict[str, NDArray[Any]]:
+def _rounding(signal: Array, groups: NDArray[np.intp], config: KernelConfig) -> dict[str, NDArray[Any]]:
     """Centre, and the linear map that makes the spread within classes round.
 
     Columns are brought to one scale first. The covariance within classes is
     then drawn towards a sphere, because few rows tell little about it, and the
     rows are kept to the directions in which they differ most.
     """
-    from scipy.linalg import eigh
-
     centre = signal.mean(axis=0)
     scale = 1 / (signal.std(axis=0) + 1e-6)
     rows = (signal - centre) * scale
@@ -211,24 +208,35 @@ def _rounding(signal: Floats, groups: NDArray[np.intp], config: KernelConfig) ->
     sums = np.zeros((len(sizes), rows.shape[1]), dtype=np.float32)
     np.add.at(sums, place, rows)
     residual = rows - (sums / sizes[:, None])[place]
-    covariance = (residual.T @ residual).astype(np.float64)
-    d = len(covariance)
-    mean = np.trace(covariance) / d
-    if mean < 1e-12:  # one row a class: nothing is known about the spread
-        covariance, mean = np.eye(d), 1.0
-    covariance *= (1 - config.roundness) / mean
-    covariance[np.diag_indices(d)] += config.roundness
-    values, vectors = eigh(covariance)
-    round_map = (vectors * values**-0.5) @ vectors.T
+    n, d = residual.shape
+    mean = float((residual**2).sum()) / d
+    if mean > 1e-9:
+        values, vectors = _principal(residual * np.sqrt((1 - config.roundness) / mean))
+        stretch = (values + config.roundness) ** -0.5 - config.roundness**-0.5
+        round_map = config.roundness**-0.5 * np.eye(d, dtype=np.float32) + (vectors * stretch) @ vectors.T
+    else:  # one row a class: nothing is known about the spread
+        round_map = np.eye(d, dtype=np.float32)
     directions = scale[:, None] * round_map
-    if d > config.width and len(rows) > config.width:
-        rounded = rows @ round_map
-        _, spread = eigh(rounded.T @ rounded, subset_by_index=(d - config.width, d - 1))
-        directions = directions @ spread
+    if d > config.width and n > config.width:
+        _, spread = _principal(rows @ round_map)
+        directions = directions @ spread[:, -config.width :]
     return {"centre": centre.astype(np.float32), "directions": directions.astype(np.float32)}
 
 
-def _solve(kernel: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+def _principal(rows: Array) -> tuple[Array, Array]:
+    """Eigenvalues, rising, and eigenvectors (d, r) of rows.T @ rows, by way of the smaller of its two products."""
+    from scipy.linalg import eigh
+
+    if rows.shape[0] >= rows.shape[1]:
+        values, vectors = eigh(rows.T @ rows)
+        return np.maximum(values, 0), vectors
+    values, left = eigh(rows @ rows.T)
+    kept = values > values[-1] * 1e-6
+    values = values[kept]
+    return values, rows.T @ (left[:, kept] / np.sqrt(values))
+
+
+def _solve(kernel: Array, wanted: Array) -> tuple[Array, Array]:
     """Solve kernel @ x = wanted, and return x with the diagonal of the kernel's inverse. Overwrites the kernel."""
     from scipy.linalg.lapack import spotrf, spotrs, strtri
 

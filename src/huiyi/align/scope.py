@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32] | NDArray[np.float64]
+    from huiyi.values import Array
 
 KEPT_QUANTILES = 2_000
 
@@ -42,7 +42,7 @@ class Scope:
         (True, True)
     """
 
-    def fit(self, inside: Floats, outside: Floats) -> None:
+    def fit(self, inside: Array, outside: Array) -> None:
         """Learn the clues' scale from in-scope rows held out, and their weights where there are rows out of scope.
 
         Args:
@@ -56,14 +56,14 @@ class Scope:
             self._weights = _discriminant(self._scaled(inside), self._scaled(outside))
         self.recalibrate(inside)
 
-    def recalibrate(self, inside: Floats) -> None:
+    def recalibrate(self, inside: Array) -> None:
         """Tell familiarity by these in-scope rows from now on."""
         familiar = np.sort(self._scaled(inside) @ self._weights)
         if len(familiar) > KEPT_QUANTILES:
             familiar = np.quantile(familiar, np.linspace(0, 1, KEPT_QUANTILES))
         self._known = familiar
 
-    def measure(self, clues: Floats) -> NDArray[np.float64]:
+    def measure(self, clues: Array) -> NDArray[np.float64]:
         """Share of in-scope rows that look at most as familiar, shape (n,), in (0, 1]."""
         below = np.searchsorted(self._known, self._scaled(clues) @ self._weights, side="right")
         share: NDArray[np.float64] = (below + 1) / (len(self._known) + 1)
@@ -78,12 +78,13 @@ class Scope:
         self._centre, self._scale = arrays["centre"], arrays["scale"]
         self._weights, self._known = arrays["weights"], arrays["known"]
 
-    def _scaled(self, clues: Floats) -> Floats:
+    def _scaled(self, clues: Array) -> Array:
         """Clues on one scale; one far beyond what was seen says no more than one just beyond."""
-        return np.clip((clues - self._centre) / self._scale, -6, 6)
+        scaled: Array = np.clip((clues - self._centre) / self._scale, -6, 6)
+        return scaled
 
 
-def _discriminant(inside: Floats, outside: Floats) -> NDArray[np.float64]:
+def _discriminant(inside: Array, outside: Array) -> NDArray[np.float64]:
     """Fisher's direction between the two, kept to clues that count as they should."""
     spread = np.cov(inside.T) + np.cov(outside.T) + 0.1 * np.eye(inside.shape[1])
     direction = np.maximum(np.linalg.solve(spread, inside.mean(axis=0) - outside.mean(axis=0)), 0)

@@ -45,7 +45,7 @@ class Frame(Protocol):
 
 
 def read(
-    source: str | Path | Frame | Iterable[Any],
+    source: Table | str | Path | Frame | Iterable[Any],
     columns: Columns = _AS_THEY_ARE_CALLED,
     *,
     needs_label: bool = False,
@@ -58,7 +58,8 @@ def read(
             also .gz) or .parquet; a folder of such files, which are read in
             the order of their names; a folder that the ``datasets`` library
             saved; a pandas or polars DataFrame; or a list of records, of
-            dicts, or of pairs of a text and its label.
+            dicts, or of pairs of a text and its label. A table is already
+            read and comes back as it is.
         columns: Which column is what, where the names alone do not say it.
         needs_label: Whether it is an error when no row carries a label.
         skip_bad: Whether rows that cannot be read are left out and counted
@@ -77,6 +78,8 @@ def read(
         >>> table.records[0].labels["intent"], table.kind, table.notices
         ('card_arrival', 'choice', ('the list: 1 row without a label (first: 2).',))
     """
+    if isinstance(source, Table):
+        return source
     if isinstance(source, str | Path):
         sheets, notices = _read_path(source, skip_bad=skip_bad)
     elif isinstance(source, Frame):

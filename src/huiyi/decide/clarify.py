@@ -9,7 +9,13 @@ from huiyi.values import Candidate, Question, Record, Task
 MOST_OPTIONS = 4
 
 _WORDING = {
-    "en": {"one": "Do you mean: {}?", "many": "Do you mean: {}?", "join": ", ", "last": ", or ", "other": "something else"},
+    "en": {
+        "one": "Do you mean: {}?",
+        "many": "Do you mean: {}?",
+        "join": ", ",
+        "last": ", or ",
+        "other": "something else",
+    },
     "zh": {"one": "您是想：{}吗？", "many": "您是想：{}？", "join": "、", "last": "，还是", "other": "其他"},
 }
 

@@ -23,7 +23,9 @@ class Decider:
 
     promise: Promise
 
-    def fit(self, intents: Intents, records: Sequence[Record], *, max_error: float, oos_rate: float, held_out: bool) -> None:
+    def fit(
+        self, intents: Intents, records: Sequence[Record], *, max_error: float, oos_rate: float, held_out: bool
+    ) -> None:
         """Fit thresholds on labelled records.
 
         Args:
@@ -71,7 +73,9 @@ class Decider:
     ) -> tuple[Decision, ...]:
         """One decision a record, in their order."""
         several = intents.task.kind == "several"
-        confidence = _least_sure(intents.probabilities, self.label_threshold) if several else intents.probabilities.max(axis=1)
+        confidence = (
+            _least_sure(intents.probabilities, self.label_threshold) if several else intents.probabilities.max(axis=1)
+        )
         decisions = []
         for row, record in enumerate(records):
             candidates = self._candidates(intents, row)
@@ -140,7 +144,8 @@ class Decider:
 
 def _least_sure(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.floating]:
     """How sure the least sure label of each row is, given or not given."""
-    return np.where(probabilities >= threshold, probabilities, 1 - probabilities).min(axis=1)
+    sure: NDArray[np.floating] = np.where(probabilities >= threshold, probabilities, 1 - probabilities).min(axis=1)
+    return sure
 
 
 def _best_f1(probabilities: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:

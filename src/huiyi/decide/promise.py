@@ -2,17 +2,21 @@
 
 Acting means: the likeliest label is at least as probable as a threshold, and
 the record looks in scope. The threshold is the most lenient one that passes a
-binomial test, starting from strict ones and stopping at the first that fails. Because
-the order is fixed beforehand, no correction for looking at many is needed,
-and with probability 1 - delta the rate of wrong acts on further rows like these
-stays within the error asked for.
+test, starting from strict ones and stopping at the first that fails. Because
+the order is fixed beforehand, no correction for looking at many is needed.
+
+The test asks for more than the long-run rate: with probability 1 - delta the
+error that will be *counted*, over as many further acts as there were here, stays
+within what was asked for. Under exchangeability the errors split between the
+two batches like balls drawn without replacement, so the test is exact for any
+data; and passing it implies passing the binomial test of the long-run rate.
 
 Source:
     Angelopoulos, Bates, Candès, Jordan and Lei, "Learn then Test: Calibrating
     Predictive Algorithms to Achieve Risk Control", Annals of Applied Statistics
     19(2), 2025 (fixed-sequence testing); Geifman and El-Yaniv, "Selective
     Classification for Deep Neural Networks", NeurIPS 2017; Clopper and Pearson,
-    Biometrika 26(4), 1934.
+    Biometrika 26(4), 1934 (the three rates when there are out-of-scope rows).
 """
 
 from __future__ import annotations
@@ -38,18 +42,19 @@ _WORDING = {
         "guaranteed": "Guaranteed on {rows:,} held-out rows: with {confidence:.0%} confidence, at most {error:.1%} of "
         "acts {what} are wrong.",
         "estimated": "Estimated by cross-fitting on {rows:,} training rows, not guaranteed: with {confidence:.0%} "
-        "confidence, at most {error:.1%} of acts {what} are wrong. Give held-out rows with --validation for a guarantee.",
+        "confidence, at most {error:.1%} of acts {what} are wrong. Held-out rows (--validation) make it a guarantee.",
         "none": "No promise: {rows:,} rows are too few or too often wrong to keep the error within {error:.1%}. The "
-        "model acts only where its own probability is at least {threshold:.1%}. Give more rows, or a larger --max-error.",
+        "model acts only where its own probability is at least {threshold:.1%}. Give more rows, or raise --max-error.",
         "in scope": "on in-scope rows",
         "all": "on all rows, if {oos:.0%} of them are out of scope,",
     },
     "zh": {
-        "guaranteed": "在 {rows:,} 条留出数据上保证：以 {confidence:.0%} 的置信度，{what}的执行中出错的不超过 {error:.1%}。",
-        "estimated": "在 {rows:,} 条训练数据上交叉估计（非保证）：以 {confidence:.0%} 的置信度，{what}的执行中出错的不超过 "
-        "{error:.1%}。用 --validation 提供留出数据即可得到保证。",
-        "none": "无法承诺：{rows:,} 条数据太少或出错太多，不能把错误率控制在 {error:.1%} 以内。仅当模型自身概率不低于 "
-        "{threshold:.1%} 时才执行。请提供更多数据，或调大 --max-error。",
+        "guaranteed": "在 {rows:,} 条留出数据上保证：以 {confidence:.0%} 的置信度，"
+        "{what}的执行中出错的不超过 {error:.1%}。",
+        "estimated": "在 {rows:,} 条训练数据上交叉估计（非保证）：以 {confidence:.0%} 的置信度，"
+        "{what}的执行中出错的不超过 {error:.1%}。用 --validation 提供留出数据即可得到保证。",
+        "none": "无法承诺：{rows:,} 条数据太少或出错太多，不能把错误率控制在 {error:.1%} 以内。"
+        "仅当模型自身概率不低于 {threshold:.1%} 时才执行。请提供更多数据，或调大 --max-error。",
         "in scope": "范围内请求",
         "all": "（假设 {oos:.0%} 的请求在范围外）全部请求",
     },
@@ -125,7 +130,7 @@ def fit_promise(
         >>> promise.kind, bool(0.1 < promise.threshold < 0.2)
         ('guaranteed', True)
     """
-    from scipy.stats import beta, binom
+    from scipy.stats import beta, hypergeom
 
     scope_level = SCOPE_LEVEL if oos_rate > 0 else 0.0
     familiar = in_scope >= scope_level
@@ -137,7 +142,8 @@ def fit_promise(
     def keeps(acts: int) -> bool:
         errors = int(wrong[acts - 1])
         if not covers_oos:
-            return bool(binom.cdf(errors, acts, max_error) <= delta)
+            too_many = int(max_error * acts) + 1
+            return bool(hypergeom.cdf(errors, 2 * acts, errors + too_many, acts) <= delta)
         # Each of the three rates is bounded on its own, so each may fail with a third of delta.
         share = delta / 3
         n, m = len(probability), len(outside)
@@ -148,7 +154,8 @@ def fit_promise(
         inside, beyond = (1 - oos_rate) * act_rate, oos_rate * oos_act_rate
         return (inside * wrong_rate + beyond) / (inside + beyond) <= max_error
 
-    fewest = int(np.ceil(np.log(delta) / np.log1p(-max_error)))  # fewer acts cannot pass even without an error
+    # Fewer acts cannot pass even without an error: each of the errors to come falls in the other batch half the time.
+    fewest = int(np.ceil((np.ceil(np.log2(1 / delta)) - 1) / max_error))
     first = max(fewest, int(_FIRST_SHARE * len(sure)))
     best = 0
     for acts in np.unique(np.linspace(first, len(sure), _STEPS).astype(int)) if first <= len(sure) else ():
@@ -157,4 +164,6 @@ def fit_promise(
         best = acts
     kind: PromiseKind = "none" if not best else "guaranteed" if held_out else "estimated"
     threshold = float(sure[best - 1]) if best else 1 - max_error
-    return Promise(kind, max_error, delta, oos_rate, covers_oos, threshold, scope_level, len(probability) + len(outside))
+    return Promise(
+        kind, max_error, delta, oos_rate, covers_oos, threshold, scope_level, len(probability) + len(outside)
+    )

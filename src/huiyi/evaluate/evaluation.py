@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from huiyi.data import Table, read
 from huiyi.errors import DataError, did_you_mean
 from huiyi.evaluate.metrics import Share
 from huiyi.evaluate.outcomes import Outcomes, gather, measure
@@ -17,7 +18,6 @@ from huiyi.values import OUT_OF_SCOPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from huiyi.data import Table
     from huiyi.values import Context, Decision, Intents, Record, Task
 
 FIGURES = (
@@ -129,7 +129,7 @@ class Evaluation:
     outcomes: Outcomes
 
 
-def evaluate(model: Decider, table: Table, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
+def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
     """Measure a model on labelled rows.
 
     Rows labelled ``oos`` are out of scope: which label the model gives them is
@@ -138,7 +138,8 @@ def evaluate(model: Decider, table: Table, *, progress: Callable[[int, int], Non
 
     Args:
         model: The model. It is left as it is.
-        table: Rows with labels; rows without are passed over.
+        source: A table, or what ``huiyi.read`` makes one from. Rows without a
+            label are passed over.
         progress: Called with (rows done, rows in all) as the work goes on.
 
     Returns:
@@ -150,13 +151,15 @@ def evaluate(model: Decider, table: Table, *, progress: Callable[[int, int], Non
             model's, or the model was trained on none of them.
 
     Example:
-        >>> evaluation = evaluate(huiyi.load("desk/"), huiyi.data.read("test.csv"))  # doctest: +SKIP
-        >>> evaluation.figures["accuracy"], evaluation.intervals["accuracy"]  # doctest: +SKIP
-        (0.931, (0.881, 0.961))
+        >>> import huiyi
+        >>> model = huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")])
+        >>> evaluate(model, [("has my card arrived?", "arrival")]).figures["accuracy"]
+        1.0
 
     Source:
         Each figure's own is in ``metrics.py``.
     """
+    table = read(source, needs_label=True)
     records, truths = _labelled(table, model.task)
     unknown = _unknown(truths, model.task, table.source)
     timed = _spread(records, _TIMED_ROWS)

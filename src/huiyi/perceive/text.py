@@ -98,7 +98,7 @@ class TextPerceiver:
         if self._tool().sha256 != config["sha256"]:
             raise DataError(
                 f"the model was trained with encoder {self.encoder_name!r} of weights {config['sha256'][:8]}…, but "
-                f"those installed are {self._tool().sha256[:8]}…. Install the version it was trained with, or train again"
+                f"those installed are {self._tool().sha256[:8]}…. Install the version of then, or train again"
             )
 
     def _tool(self) -> Encoder:

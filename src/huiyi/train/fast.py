@@ -58,7 +58,9 @@ class TrainConfig:
         for name in self.signals:
             if name not in PERCEIVERS:
                 known = ", ".join(PERCEIVERS)
-                mistakes.append(f"signal {name!r} is not known, expected some of {known}.{did_you_mean(name, PERCEIVERS)}")
+                mistakes.append(
+                    f"signal {name!r} is not known, expected some of {known}.{did_you_mean(name, PERCEIVERS)}"
+                )
         if mistakes:
             raise OptionError("; ".join(mistakes))
 
@@ -185,9 +187,13 @@ def _task_of(table: Table, given: Task | None) -> Task:
     names = [*known, *sorted(set(found) - set(known) - {OUT_OF_SCOPE})]
     if kind == "choice" and len(names) < 2:
         only = f"only the label {names[0]!r}" if names else "no label"
-        raise DataError(f"{table.source}: there is {only}; expected two or more to tell apart. Add rows of another label")
+        raise DataError(
+            f"{table.source}: there is {only}; expected two or more to tell apart. Add rows of another label"
+        )
     if not names:
-        raise DataError(f"{table.source}: no row has a label; expected at least one. Fill the column {table.task_name!r}")
+        raise DataError(
+            f"{table.source}: no row has a label; expected at least one. Fill the column {table.task_name!r}"
+        )
     labels = tuple(known.get(name) or Label(name) for name in names)
     return Task(table.task_name or (given.name if given else "intent"), kind, labels)
 

@@ -26,5 +26,5 @@ class Encoder(Protocol):
     def encode(
         self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None
     ) -> Mapping[str, NDArray[np.float32]]:
-        """Return vectors of shape (n, d) for each view; ``tick`` is told how many texts were done since its last call."""
+        """Return vectors of shape (n, d) for each view; ``tick`` is told how many texts are newly done."""
         ...

@@ -26,7 +26,7 @@ from huiyi.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    from huiyi.values import Array
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
@@ -71,7 +71,7 @@ class UniversalSentenceEncoder:
     def __init__(self) -> None:
         self._weights: dict[str, Any] | None = None
 
-    def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Mapping[str, Floats]:
+    def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Mapping[str, Array]:
         """Encode texts to shape (n, 1024) and (n, 1280).
 
         Args:
@@ -84,8 +84,8 @@ class UniversalSentenceEncoder:
         for first, last, windows, owners in self._batches(texts):
             encoded = self._forward(windows)
             if len(windows) > last - first:
-                sizes = np.bincount(owners)[:, None]
-                encoded = np.add.reduceat(encoded, np.searchsorted(owners, np.arange(last - first)), axis=0) / sizes
+                starts = np.searchsorted(owners, np.arange(last - first))
+                encoded = np.add.reduceat(encoded, starts, axis=0) / np.bincount(owners)[:, None]
                 sentence = encoded[:, :_EMBEDDING]
                 sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
             vectors[first:last] = encoded
@@ -125,7 +125,7 @@ class UniversalSentenceEncoder:
             ids = [token for piece in chosen for token in self._tokenizer._encode_one(piece)]
         return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
 
-    def _forward(self, windows: list[list[int]]) -> Floats:
+    def _forward(self, windows: list[list[int]]) -> Array:
         """Encode token windows, laid end to end as one batch of rows, to shape (windows, 2304)."""
         assert self._weights is not None
         w = self._weights
@@ -147,7 +147,9 @@ class UniversalSentenceEncoder:
 
         # Row t of `window` lists the tokens around t; those of another text are row n, which is zero.
         around = np.arange(n)[:, None] + np.arange(-_LEFT, _RIGHT + 1)
-        inside = (around >= np.repeat(starts, lengths)[:, None]) & (around < np.repeat(starts + lengths, lengths)[:, None])
+        inside = (around >= np.repeat(starts, lengths)[:, None]) & (
+            around < np.repeat(starts + lengths, lengths)[:, None]
+        )
         window = np.where(inside, around, n)
         padded = np.zeros((n + 1, _BRANCH), dtype=np.float32)
         for i, (size, left) in enumerate(_BRANCHES):
@@ -162,14 +164,14 @@ class UniversalSentenceEncoder:
             features[:, _EMBEDDING + i * _BRANCH : _EMBEDDING + (i + 1) * _BRANCH] = own
         _normalise(features, w["gain"], w["bias"], w["epsilon"])
 
-        size = lengths.astype(np.float32)[:, None]
+        tokens = lengths.astype(np.float32)[:, None]
         total = np.add.reduceat(features, starts, axis=0)
-        pooled = (total @ w["pool"] + size * w["pool_bias"]) / np.sqrt(size)
+        pooled = (total @ w["pool"] + tokens * w["pool_bias"]) / np.sqrt(tokens)
         dense = np.maximum(pooled @ w["d0"], 0)
         inner = np.maximum(pooled @ w["p1"] + dense @ w["d1"], 0)
         sentence = np.tanh(inner @ w["p3"] + np.maximum(inner @ w["d2"], 0) @ w["d3"])
         sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
-        return np.hstack([sentence, pooled, total / size])
+        return np.hstack([sentence, pooled, total / tokens])
 
 
 def _pieces(text: str) -> list[str]:
@@ -183,7 +185,7 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text[start:]]
 
 
-def _normalise(rows: Floats, gain: Floats, bias: Floats, epsilon: float) -> None:
+def _normalise(rows: Array, gain: Array, bias: Array, epsilon: float) -> None:
     """Layer normalisation, in place."""
     rows -= rows.mean(axis=-1, keepdims=True)
     variance = np.einsum("ij,ij->i", rows, rows) / rows.shape[-1]
@@ -219,7 +221,7 @@ def _load() -> tuple[Any, dict[str, Any]]:
         raw = {key: packed[key] for key in packed.files if key[0] != "q" or not key[1:].isdigit()}
     sizes = [size for size, _ in _BRANCHES]
 
-    def joined(key: str) -> Floats:
+    def joined(key: str) -> Array:
         return np.concatenate([raw[f"{key}{size}"] for size in sizes], axis=-1)
 
     return UsePureTokenizer(str(folder / "sp.model")), {

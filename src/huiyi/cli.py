@@ -1,0 +1,335 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from huiyi.errors import HuiyiError, InputError, OptionError
+
+if TYPE_CHECKING:
+    from huiyi.data import Columns
+    from huiyi.pipeline import Model
+    from huiyi.values import Decision, Record
+
+app = typer.Typer(
+    name="huiyi",
+    help="From examples of what people say to a model that acts, asks or declines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Text = Annotated[str | None, typer.Option("--text", metavar="COL", help="Column of the text.")]
+LabelColumn = Annotated[str | None, typer.Option("--label", metavar="COL", help="Column of the label.")]
+Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
+Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
+Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip and count rows that cannot be read.")]
+Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
+OosRate = Annotated[float, typer.Option("--oos-rate", help="Share of records out of scope where the model will work.")]
+
+
+@app.command()
+def train(
+    source: Annotated[str, typer.Argument(metavar="TRAIN", help="File or folder of examples.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes. Must not exist.")],
+    validation: Annotated[str | None, typer.Option(metavar="F", help="Held-out rows, for a guarantee.")] = None,
+    task: Annotated[Path | None, typer.Option(metavar="task.yaml", help="What the labels mean.")] = None,
+    max_error: MaxError = 0.05,
+    oos_rate: OosRate = 0.1,
+    signals: Annotated[str, typer.Option(metavar="A,B", help="What to perceive: text, words, history.")] = "",
+    no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
+    seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
+    text: Text = None,
+    label: LabelColumn = None,
+    fields: Fields = "",
+    ignore: Ignore = "",
+    where: Where = None,
+    skip_bad: SkipBad = False,
+    lang: Language = "en",
+) -> None:
+    """Train a model from examples and save it."""
+    from huiyi.storage import check_free
+    from huiyi.train import TrainConfig
+    from huiyi.train import train as run
+
+    language = _language(lang)
+    check_free(out)
+    with _progress() as progress:
+        model = run(
+            source,
+            validation=validation,
+            task=task,
+            columns=_columns(text, label, fields, ignore, where),
+            config=TrainConfig(max_error, oos_rate, tuple(_listed(signals)), not no_examples, seed),
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+        model.save(out)
+    _print_training(model, language)
+    _console().print(f"→ {out}", markup=False, highlight=False)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    test: Annotated[str, typer.Argument(metavar="TEST", help="File or folder of labelled rows.")],
+    as_json: Json = False,
+    report: Annotated[Path | None, typer.Option(metavar="F.html", help="Write a report.")] = None,
+    text: Text = None,
+    label: LabelColumn = None,
+    fields: Fields = "",
+    ignore: Ignore = "",
+    where: Where = None,
+    skip_bad: SkipBad = False,
+    lang: Language = "en",
+) -> None:
+    """Measure a model on labelled rows."""
+    from huiyi.data import read
+    from huiyi.evaluate import evaluate as run
+    from huiyi.evaluate import figures_table, write_report
+    from huiyi.pipeline import load
+
+    language = _language(lang)
+    model = load(folder)
+    table = read(test, _columns(text, label, fields, ignore, where), needs_label=True, skip_bad=skip_bad)
+    with _progress() as progress:
+        evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
+    if report is not None:
+        write_report(evaluation, report, language=language)
+    if as_json:
+        print(json.dumps(dict(evaluation.figures), ensure_ascii=False))
+        return
+    console = _console()
+    console.print(figures_table(evaluation, language=language))
+    console.print(model.promise.describe(language), markup=False, highlight=False)
+    _print_notices(evaluation.notices)
+    if report is not None:
+        console.print(f"→ {report}", markup=False, highlight=False)
+
+
+@app.command()
+def decide(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    said: Annotated[str, typer.Argument(metavar='"TEXT" | FILE', help="A text, or a file of records.")],
+    field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
+    answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
+    as_json: Json = False,
+    text: Text = None,
+    label: LabelColumn = None,
+    fields: Fields = "",
+    ignore: Ignore = "",
+    where: Where = None,
+    skip_bad: SkipBad = False,
+    lang: Language = "en",
+) -> None:
+    """Act, clarify or decline. A file gives one line of JSON a record."""
+    from huiyi.data import read
+    from huiyi.pipeline import load
+    from huiyi.values import Record
+
+    language = _language(lang)
+    model = load(folder)
+    if _is_file(said):
+        records: Sequence[Record] = read(said, _columns(text, label, fields, ignore, where), skip_bad=skip_bad).records
+        for start in range(0, len(records), 1024):
+            for decision in model.decide_all(records[start : start + 1024]):
+                print(json.dumps(asdict(decision), ensure_ascii=False))
+        return
+    record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
+    decision = model.decide(record)
+    if as_json:
+        print(json.dumps(asdict(decision), ensure_ascii=False))
+    else:
+        _console().print("\n".join(_in_words(decision, model, language)), markup=False, highlight=False)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the model here.")] = None,
+    report: Annotated[Path, typer.Option(metavar="F.html", help="Where the report goes.")] = Path("report.html"),
+    lang: Language = "en",
+) -> None:
+    """Train on the built-in service desk, measure, and show what it decides."""
+    from dataclasses import replace
+
+    from huiyi.data.desk import FOLDER, desk
+    from huiyi.evaluate import evaluate as run
+    from huiyi.evaluate import figures_table, write_report
+    from huiyi.storage import check_free
+    from huiyi.train import train as learn
+
+    language = _language(lang)
+    if out is not None:
+        check_free(out)
+    test, strange = desk("test"), desk("oos")
+    both = replace(
+        test, records=test.records + strange.records, rows=test.rows + strange.rows, source="the desk's test"
+    )
+    with _progress() as progress:
+        model = learn(desk("train"), task=FOLDER / "task.yaml", progress=progress)
+        evaluation = run(model, both, progress=lambda done, total: progress("rows", done, total))
+    if out is not None:
+        model.save(out)
+    console = _console()
+    _print_training(model, language)
+    console.print(figures_table(evaluation, language=language))
+    _print_examples(model, evaluation.records, evaluation.decisions)
+    write_report(evaluation, report, language=language)
+    console.print(f"\n→ {report}", markup=False, highlight=False)
+
+
+def main() -> None:
+    """Run the command line. Exit code 2 and one line for what the user can mend, 1 for what is our fault."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except HuiyiError as error:
+        print(f"huiyi: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except (KeyboardInterrupt, typer.Abort):
+        print("huiyi: stopped; nothing was written", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, which is its right
+        sys.exit(0)
+    except Exception as error:
+        show = getattr(error, "format_message", None)
+        if show is None:
+            raise
+        print(f"huiyi: {' '.join(show().split())} Try: huiyi --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def _columns(text: str | None, label: str | None, fields: str, ignore: str, where: list[str] | None) -> Columns:
+    """The options about columns, as one value."""
+    from huiyi.data import Columns
+
+    return Columns(text, label, tuple(_listed(fields)), tuple(_listed(ignore)), _pairs(where, "--where"))
+
+
+def _listed(names: str) -> list[str]:
+    """The parts of ``a,b``."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """The pairs of repeated ``k=v``."""
+    pairs = {}
+    for pair in given or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise OptionError(f"{option} {pair!r} is no pair; expected NAME=VALUE, such as {option} language=en")
+        pairs[key.strip()] = value
+    return pairs
+
+
+def _language(lang: str) -> str:
+    """The language asked for."""
+    if lang not in ("en", "zh"):
+        raise OptionError(f"--lang {lang!r} is not known; expected en or zh")
+    return lang
+
+
+def _is_file(said: str) -> bool:
+    """Whether what was given is a file of records rather than a text."""
+    try:
+        return Path(said).is_file()
+    except (OSError, ValueError):  # too long for a path, or with characters that no path has
+        return False
+
+
+def _console() -> Any:
+    """Where results are printed."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on the error stream, one for each thing done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*shape, console=Console(stderr=True), transient=True) as bars:
+        known: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = bars.add_task(what, total=total)
+            bars.update(known[what], completed=done, total=total)
+
+        yield tell
+
+
+def _print_training(model: Model, language: str) -> None:
+    """What was trained, and what it promises."""
+    summary, console = model.summary, _console()
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in summary["weights"].items())
+    lines = {
+        "en": f"{summary['rows']:,} rows, {summary['labels']:,} labels, {summary['seconds']} s. Signals: {weights}.",
+        "zh": f"{summary['rows']:,} 条数据，{summary['labels']:,} 个标签，{summary['seconds']} 秒。信号：{weights}。",
+    }
+    console.print(lines[language], markup=False, highlight=False)
+    console.print(model.promise.describe(language), markup=False, highlight=False)
+    left_out = summary["left_out_columns"]
+    notices = [*summary["notices"], *([f"columns not used: {', '.join(left_out)}"] if left_out else [])]
+    _print_notices(notices)
+
+
+def _print_notices(notices: Sequence[str]) -> None:
+    """What the user should know, on the error stream."""
+    for notice in notices:
+        print(f"note: {notice}", file=sys.stderr)
+
+
+def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence[Decision]) -> None:
+    """One act, one question and one refusal in each language."""
+    from huiyi.decide import language_of
+
+    for language in ("en", "zh"):
+        for kind in ("act", "clarify", "decline"):
+            for record, decision in zip(records, decisions, strict=True):
+                if decision.kind == kind and language_of(record.text or "") == language:
+                    lines = [f"\n“{record.text}”", *_in_words(decision, model, language)]
+                    _console().print("\n".join(lines), markup=False, highlight=False)
+                    break
+
+
+_KINDS = {
+    "en": {
+        "act": "act",
+        "clarify": "ask",
+        "decline": "decline",
+        "familiar": "as strange as {:.1%} of what is in scope",
+    },
+    "zh": {"act": "执行", "clarify": "询问", "decline": "拒绝", "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当"},
+}
+
+
+def _in_words(decision: Decision, model: Model, language: str) -> list[str]:
+    """A decision for people."""
+    words = _KINDS[language]
+    labels = {label.name: label.words(language) for label in model.task.labels}
+    named = ", ".join(f"{name} ({labels[name]})" for name in decision.labels)
+    lines = [f"{words[decision.kind]}: {named} {decision.probability:.1%}"]
+    if decision.kind == "decline":
+        lines = [f"{words['decline']}: {words['familiar'].format(decision.in_scope)}"]
+    if decision.question is not None:
+        lines = [f"{words['clarify']}: {decision.question.text}"]
+        lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
+    return lines

@@ -1,0 +1,58 @@
+"""One small model for the whole run, and what it was trained on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import huiyi
+from huiyi import Model, Table, Task, TrainConfig
+from huiyi.data.desk import FOLDER, desk
+from huiyi.data.tasks import read_task
+from huiyi.perceive.encoders import ENCODERS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def load_weights_once() -> Iterator[None]:
+    """Share one encoder of each kind among all models: reading its weights takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, make in list(ENCODERS.items()):
+            shared = make()
+            patch.setitem(ENCODERS, name, lambda shared=shared: shared)
+        yield
+
+
+@pytest.fixture(scope="session")
+def desk_task() -> Task:
+    """The first four intents of the built-in desk, with descriptions in both languages."""
+    task = read_task(FOLDER / "task.yaml")
+    return replace(task, labels=task.labels[:4])
+
+
+@pytest.fixture(scope="session")
+def desk_table(desk_task: Task) -> Table:
+    """Their 24 rows each."""
+    table = desk("train")
+    kept = [i for i, record in enumerate(table.records) if record.labels["intent"] in desk_task.names]
+    return replace(table, records=tuple(table.records[i] for i in kept), rows=tuple(table.rows[i] for i in kept))
+
+
+@pytest.fixture(scope="session")
+def model(desk_table: Table, desk_task: Task) -> Model:
+    """Trained on them with all signals, and saved."""
+    return huiyi.train(desk_table, task=desk_task)
+
+
+@pytest.fixture(scope="session")
+def saved(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the model is saved; nobody writes there."""
+    folder = tmp_path_factory.mktemp("models") / "desk"
+    model.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def words_only() -> TrainConfig:
+    """Trains in milliseconds, because it counts words and encodes no text."""
+    return TrainConfig(signals=("words",))

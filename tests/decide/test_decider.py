@@ -1,0 +1,108 @@
+"""Decisions on intents made by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from huiyi.decide import Decider
+from huiyi.values import Decision, Intents, Label, Record, Task
+
+CHOICE = Task("intent", "choice", tuple(map(Label, "abc")))
+SEVERAL = Task("intent", "several", tuple(map(Label, "abc")))
+
+
+def decider(*, threshold: float = 0.8, candidate: float = 0.2, label: float = 0.0, scope: float = 0.05) -> Decider:
+    made = Decider()
+    promise = {"kind": "estimated", "max_error": 0.05, "delta": 0.1, "oos_rate": 0.1, "covers_oos": False}
+    promise |= {"threshold": threshold, "scope_level": scope, "rows": 100}
+    made.from_arrays({}, {"promise": promise, "candidate_threshold": candidate, "label_threshold": label})
+    return made
+
+
+def decided(made: Decider, task: Task, row: list[float], in_scope: float = 0.5, **record: Any) -> Decision:
+    intents = Intents(task, np.array([row]), np.array([in_scope]))
+    (decision,) = made.decide(intents, [Record(**{"id": "r1", "text": "hello", **record})])
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("row", "in_scope", "kind", "candidates"),
+    [
+        ([0.9, 0.07, 0.03], 0.5, "act", "a"),
+        ([0.8, 0.1, 0.1], 0.05, "act", "a"),
+        ([0.3, 0.5, 0.2], 0.5, "clarify", "bac"),
+        ([0.9, 0.07, 0.03], 0.04, "decline", "a"),
+    ],
+)
+def test_choice(row: list[float], in_scope: float, kind: str, candidates: str) -> None:
+    decision = decided(decider(), CHOICE, row, in_scope)
+    assert decision.kind == kind
+    assert [candidate.label for candidate in decision.candidates] == list(candidates)
+    assert (decision.label, decision.labels) == ("abc"[np.argmax(row)], ("abc"[np.argmax(row)],))
+    assert (decision.probability, decision.in_scope) == (max(row), in_scope)
+    assert (decision.question is not None) == (kind == "clarify")
+    assert (decision.record_id, decision.task) == ("r1", "intent")
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    [0.9, pytest.param(0.3, marks=pytest.mark.xfail(strict=True, reason="acts although nothing known fits"))],
+)
+def test_no_candidate_means_decline(threshold: float) -> None:
+    decision = decided(decider(threshold=threshold, candidate=0.6), CHOICE, [0.4, 0.3, 0.3])
+    assert (decision.kind, decision.candidates) == ("decline", ())
+
+
+def test_nothing_said_is_declined() -> None:
+    for text in (None, "", " \n", "\0\0"):
+        assert decided(decider(), CHOICE, [1, 0, 0], text=text).kind == "decline"
+
+
+def test_a_reply_settles() -> None:
+    decision = decided(decider(), CHOICE, [0.3, 0.5, 0.2], 0.01, answers={"intent": "C"})
+    assert (decision.kind, decision.label, decision.probability, decision.question) == ("act", "c", 1, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "labels", "probability"),
+    [
+        ([0.95, 0.9, 0.05], "act", ("a", "b"), 0.9),
+        ([0.95, 0.5, 0.05], "clarify", ("a", "b"), 0.5),
+        ([0.1, 0.1, 0.05], "act", (), 0.9),
+    ],
+)
+def test_several(row: list[float], kind: str, labels: tuple[str, ...], probability: float) -> None:
+    decision = decided(decider(candidate=0.4, label=0.4), SEVERAL, row)
+    assert (decision.kind, decision.label, decision.labels) == (kind, None, labels)
+    assert decision.probability == pytest.approx(probability)
+
+
+def test_every_decision_has_its_own_id() -> None:
+    intents = Intents(CHOICE, np.full((50, 3), 1 / 3), np.ones(50))
+    decisions = decider().decide(intents, [Record(text="x")] * 50, model="m", version="1", seed=7)
+    assert len({decision.id for decision in decisions}) == 50
+    assert {(d.model, d.version, d.seed) for d in decisions} == {("m", "1", 7)}
+
+
+def test_fit_counts_unknown_labels_as_wrong_and_out_of_scope_rows_apart() -> None:
+    labels = ["a"] * 100 + ["never seen"] * 100 + ["oos"] * 10
+    intents = Intents(CHOICE, np.array([[0.9, 0.05, 0.05]] * 210), np.ones(210))
+    records = [Record(labels={"intent": label}) for label in labels]
+    made = Decider()
+    made.fit(intents, records, max_error=0.05, oos_rate=0.1, held_out=True)
+    assert (made.promise.kind, made.promise.rows, made.promise.covers_oos) == ("none", 210, True)
+    assert made.candidate_threshold == 0  # no set can hold a label that is not known
+
+
+def test_fit_of_several_finds_the_best_f1() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((300, 3)) < 0.3
+    probabilities = np.where(truth, rng.uniform(0.35, 1, truth.shape), rng.uniform(0, 0.3, truth.shape))
+    records = [Record(labels={"intent": tuple(np.array(list("abc"))[row])}) for row in truth]
+    made = Decider()
+    made.fit(Intents(SEVERAL, probabilities, np.ones(300)), records, max_error=0.05, oos_rate=0.1, held_out=True)
+    assert 0.3 < made.label_threshold <= 0.36
+    again = Decider()
+    again.from_arrays(*made.to_arrays())
+    assert (again.promise, again.label_threshold) == (made.promise, made.label_threshold)

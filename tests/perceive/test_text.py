@@ -1,0 +1,76 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from huiyi.errors import DataError, OptionError
+from huiyi.perceive import TextPerceiver, said_before
+from huiyi.perceive.encoders import encoder
+from huiyi.perceive.encoders.use import UniversalSentenceEncoder, _pieces
+from huiyi.perceive.text import HISTORY_TURNS, LONGEST_TEXT
+from huiyi.values import Record, Turn
+
+NAME = UniversalSentenceEncoder.name
+
+
+class Counting:
+    """An encoder that notes what it was asked to encode."""
+
+    name, widths, sha256 = "counting", {"text": 1}, "0" * 64
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def encode(self, texts: list[str], *, tick: object = None) -> dict[str, np.ndarray]:
+        self.asked += texts
+        return {"text": np.array([[len(text)] for text in texts], dtype=np.float32)}
+
+
+def test_equal_texts_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting()
+    perceiver = TextPerceiver()
+    monkeypatch.setattr(perceiver, "_encoder", counting)
+    signals, _ = perceiver.perceive([Record(text=text) for text in ("bb", "a", "bb", "", "bb")])
+    assert counting.asked == ["bb", "a"]
+    assert signals["text"].ravel().tolist() == [2, 1, 2, 0, 2]
+
+
+def test_texts_nobody_says() -> None:
+    perceiver = TextPerceiver()
+    perceiver.perceive([Record(text="")])
+    with pytest.raises(DataError, match=r"record r7: the text has 2,000,001 characters, more than the 2,000,000"):
+        perceiver.perceive([Record(id="r7", text="x" * (LONGEST_TEXT + 1))])
+
+
+def test_history_is_the_last_turns() -> None:
+    turns = tuple(Turn("person", f"turn {i}") for i in range(HISTORY_TURNS + 2))
+    assert said_before(Record(history=turns)) == "turn 2\nturn 3\nturn 4\nturn 5"
+
+
+def test_all_of_a_long_text_counts() -> None:
+    filler = "please look into this for me as soon as you can today " * 40
+    tool = encoder(NAME)
+    plain, at_the_end = tool.encode([filler, filler + "my cat has swallowed the ticket " * 20])["text"]
+    assert np.abs(plain - at_the_end).max() > 1e-3
+
+
+@pytest.mark.parametrize("text", ["", "a" * 2_001, "word " * 2_000, " " * 5_000, "a" * 1_999 + " b"])
+def test_pieces_lose_nothing(text: str) -> None:
+    pieces = _pieces(text)
+    assert "".join(pieces) == text
+    assert max(map(len, pieces)) <= 2_000
+
+
+def test_other_weights_are_refused() -> None:
+    arrays, config = TextPerceiver().to_arrays()
+    with pytest.raises(DataError, match="was trained with encoder 'universal.*' of weights abc"):
+        TextPerceiver().from_arrays(arrays, {**config, "sha256": "abc"})
+    with pytest.raises(OptionError, match="Did you mean 'universal-sentence-encoder-multilingual-3'"):
+        encoder("universal-sentence-encoder")
+
+
+def test_perceiving_needs_no_label() -> None:
+    record = Record(text="hello", labels={"intent": "greet"})
+    bare = dataclasses.replace(record, labels={})
+    signals, _ = TextPerceiver().perceive([record, bare])
+    np.testing.assert_array_equal(*signals["text"])

@@ -1,0 +1,46 @@
+import inspect
+
+import pytest
+
+from huiyi import errors
+from huiyi.errors import HuiyiError, InputError, MissingExtraError, did_you_mean
+
+ALL = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, Exception)]
+
+
+def test_the_tree_at_the_top_is_the_tree() -> None:
+    """Each error stands in the page's drawing, one level below its base."""
+    assert errors.__doc__ is not None
+    drawn = {
+        line.split("── ")[-1].split()[0]: line.index(line.split("── ")[-1]) for line in errors.__doc__.splitlines() if "Error" in line
+    }
+    assert set(drawn) == {kind.__name__ for kind in ALL}
+    for kind in ALL:
+        base = kind.__base__
+        assert base is Exception if kind is HuiyiError else drawn[kind.__name__] == drawn[base.__name__] + 4
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in (HuiyiError, MissingExtraError)])
+def test_all_but_the_base_are_the_users_to_mend(kind: type[HuiyiError]) -> None:
+    assert issubclass(kind, InputError)
+    assert str(kind("what happened")) == "what happened"
+
+
+def test_a_missing_extra_names_its_command() -> None:
+    error = MissingExtraError("Spans", extra="tune")
+    assert isinstance(error, InputError)
+    assert error.extra == "tune"
+    assert 'pip install "huiyi[tune]"' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("Text", ["text", "intent"], " Did you mean 'text'?"),
+        ("intnet", ["Intent"], " Did you mean 'Intent'?"),
+        ("zebra", ["text"], ""),
+        ("text", [], ""),
+    ],
+)
+def test_did_you_mean(name: str, known: list[str], hint: str) -> None:
+    assert did_you_mean(name, known) == hint

@@ -1,0 +1,56 @@
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huiyi import values
+from huiyi.values import Context, Decision, Intents, Label, Record, Task, spelt
+
+SHARED = [value for value in vars(values).values() if is_dataclass(value)]
+
+
+@pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
+def test_values_are_frozen(kind: type) -> None:
+    value = kind.__new__(kind)
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, fields(kind)[0].name, None)
+
+
+def test_values_with_arrays_compare_by_identity() -> None:
+    assert [kind for kind in SHARED if kind.__eq__ is object.__eq__] == [Context, Intents]
+
+
+def test_defaults_are_not_shared_mutables() -> None:
+    for mapping in (Record().fields, Record().labels, Label("a").descriptions):
+        with pytest.raises(TypeError):
+            mapping["x"] = 1  # type: ignore[index]
+
+
+def test_a_label_in_words() -> None:
+    label = Label("cardArrival", {"en": "where is my card", "zh": "卡还没到"})
+    assert [label.words(language) for language in ("en", "zh", "de", "")] == [
+        "where is my card",
+        "卡还没到",
+        "where is my card",
+        "where is my card",
+    ]
+    assert Label("lostCard/PIN-code").words() == "lost card pin code"
+    assert Label("x", {"en": ""}).words("en") == "x"
+
+
+def test_columns_follow_the_labels() -> None:
+    assert Task("intent", "choice", (Label("b"), Label("a"))).names == ("b", "a")
+
+
+@given(st.text())
+def test_any_name_can_be_spelt(name: str) -> None:
+    words = spelt(name)
+    assert words == words.lower().strip()
+    assert spelt(words) == words
+    assert "".join(words.split()) == "".join(c for c in name.lower() if c not in "_-/." and not c.isspace())
+
+
+def test_a_decision_needs_no_question() -> None:
+    decision = Decision("d", "r", "act", "intent", "a", ("a",), 0.9, 0.5, ())
+    assert (decision.question, decision.action, decision.propensity) == (None, None, None)
