@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from typing import Any
+from multiprocessing import get_context
+from typing import Any, ClassVar
 
 import numpy as np
 from harness import Pair, in_scope, load, report
 
 import huiyi
 from huiyi.data import Table, read, split
+from huiyi.perceive.encoders import ENCODERS, UniversalSentenceEncoder
 
 SPLITS = 20
-DELTA = 0.1
+MAX_ERROR = {"banking77": 0.05, "clinc150": 0.02}
+
+
+class Remembering(UniversalSentenceEncoder):
+    """The encoder of the core; each text, which recurs in every split, is encoded once."""
+
+    known: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Any:
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            views = super().encode(new, tick=tick)
+            self.known |= {text: {view: rows[i] for view, rows in views.items()} for i, text in enumerate(new)}
+        return {view: np.stack([self.known[text][view] for text in texts]) for view in self.widths}
 
 
 def part(table: Table, rows: Sequence[int]) -> Table:
@@ -50,10 +67,17 @@ def resplits(name: str, pooled: list[Pair], max_error: float, count: int) -> dic
     }
 
 
+def measured(name: str) -> dict[str, Any]:
+    ENCODERS[UniversalSentenceEncoder.name] = Remembering
+    splits = ("train", "test") if name == "banking77" else ("train", "validation", "test")
+    pooled = [row for part in splits for row in in_scope(load(f"{name}/{part}"))]
+    return resplits(name, pooled, MAX_ERROR[name], SPLITS)
+
+
 def main() -> None:
-    banking = load("banking77/train") + load("banking77/test")
-    clinc = [row for name in ("train", "validation", "test") for row in in_scope(load(f"clinc150/{name}"))]
-    report("promise", [resplits("banking77", banking, 0.05, SPLITS), resplits("clinc150", clinc, 0.02, SPLITS)])
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the data sets run side by side, a core each
+    with ProcessPoolExecutor(len(MAX_ERROR), mp_context=get_context("spawn")) as pool:
+        report("promise", list(pool.map(measured, MAX_ERROR)))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ ALL = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issub
 def test_the_tree_at_the_top_is_the_tree() -> None:
     """Each error stands in the page's drawing, one level below its base."""
     assert errors.__doc__ is not None
-    drawn = {
-        line.split("── ")[-1].split()[0]: line.index(line.split("── ")[-1]) for line in errors.__doc__.splitlines() if "Error" in line
-    }
-    assert set(drawn) == {kind.__name__ for kind in ALL}
+    names = {kind.__name__ for kind in ALL}
+    lines = errors.__doc__.splitlines()
+    drawn = {name: line.index(name) for line in lines for name in names.intersection(line.split())}
+    assert set(drawn) == names
     for kind in ALL:
         base = kind.__base__
         assert base is Exception if kind is HuiyiError else drawn[kind.__name__] == drawn[base.__name__] + 4

@@ -156,6 +156,33 @@ def decide(
 
 
 @app.command()
+def check(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="File or folder of examples.")],
+    test: Annotated[str | None, typer.Option(metavar="FILE", help="A test file, to look for overlap.")] = None,
+    as_json: Json = False,
+    text: Text = None,
+    label: LabelColumn = None,
+    fields: Fields = "",
+    ignore: Ignore = "",
+    where: Where = None,
+    skip_bad: SkipBad = False,
+    lang: Language = "en",
+) -> None:
+    """Look for trouble in the data: repeats, contradictions, leaks, likely wrong labels."""
+    from huiyi.train import check as run
+    from huiyi.train import check_json, check_table
+
+    language = _language(lang)
+    columns = _columns(text, label, fields, ignore, where)
+    with _progress() as progress:
+        found = run(source, test=test, columns=columns, skip_bad=skip_bad, progress=progress)
+    if as_json:
+        print(json.dumps(check_json(found), ensure_ascii=False))
+    else:
+        _console().print(check_table(found, language))
+
+
+@app.command()
 def demo(
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the model here.")] = None,
     report: Annotated[Path, typer.Option(metavar="F.html", help="Where the report goes.")] = Path("report.html"),
@@ -265,7 +292,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*shape, console=Console(stderr=True), transient=True) as bars:
+    with Progress(*shape, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
         known: dict[str, TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:

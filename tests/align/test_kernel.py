@@ -126,9 +126,7 @@ def test_constant_columns_say_nothing() -> None:
     plain, wide = KernelHead(), KernelHead()
     plain.fit(signal, targets, groups)
     wide.fit(np.hstack([signal, constant]), targets, groups)
-    np.testing.assert_allclose(
-        wide.score(np.hstack([new, constant[:20]])).labels, plain.score(new).labels, atol=0.02
-    )
+    np.testing.assert_allclose(wide.score(np.hstack([new, constant[:20]])).labels, plain.score(new).labels, atol=0.02)
 
 
 def test_sparse_rows_of_nothing() -> None:

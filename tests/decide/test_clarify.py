@@ -70,6 +70,8 @@ def test_replies(reply: str, label: str | None) -> None:
     assert reply_to(TASK, Record(answers={"topic": reply})) is None
 
 
-@pytest.mark.parametrize(("text", "language"), [("我要改 booking", "zh"), ("change 我的 booking please", "en"), ("123", "en")])
+@pytest.mark.parametrize(
+    ("text", "language"), [("我要改 booking", "zh"), ("change 我的 booking please", "en"), ("123", "en")]
+)
 def test_language(text: str, language: str) -> None:
     assert language_of(text) == language

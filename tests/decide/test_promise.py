@@ -24,13 +24,19 @@ def in_scope_rows(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndar
 
 
 def test_violated_at_most_as_often_as_stated() -> None:
-    rng, runs = np.random.default_rng(0), 600
-    violations, guaranteed = 0, 0
+    """Neither in the long run, nor over a further batch of rows."""
+    rng, runs = np.random.default_rng(0), 200
+    violated = np.zeros(2)
+    guaranteed = 0
     for _ in range(runs):
-        promise = fit_promise(*in_scope_rows(rng, 800), NONE, NONE, max_error=MAX_ERROR, delta=DELTA, held_out=True)
-        guaranteed += promise.kind == "guaranteed"
-        violations += promise.kind == "guaranteed" and (1 - promise.threshold) / 2 > MAX_ERROR
-    assert violations / runs <= most_violations(runs)
+        promise = fit_promise(*in_scope_rows(rng, 2_000), NONE, NONE, max_error=MAX_ERROR, delta=DELTA, held_out=True)
+        if promise.kind == "none":
+            continue
+        guaranteed += 1
+        probability, correct, in_scope = in_scope_rows(rng, 2_000)
+        wrong = ~correct[(probability >= promise.threshold) & (in_scope >= promise.scope_level)]
+        violated += (1 - promise.threshold) / 2 > MAX_ERROR, wrong.mean() > MAX_ERROR
+    assert violated.max() / runs <= most_violations(runs)
     assert guaranteed / runs > 0.5  # a promise that is never made is easily kept
 
 
@@ -60,9 +66,9 @@ def test_strange_rows_that_look_sure_forbid_the_promise() -> None:
     assert fit_promise(*rows, np.full(2_000, 0.999), np.full(2_000, 0.01), oos_rate=0.3).kind == "estimated"
 
 
-@pytest.mark.parametrize(("n", "kind"), [(0, "none"), (44, "none"), (45, "guaranteed")])
+@pytest.mark.parametrize(("n", "kind"), [(0, "none"), (59, "none"), (60, "guaranteed")])
 def test_fewest_rows_that_allow_one(n: int, kind: str) -> None:
-    """Without a mistake, n acts show a rate of 5 % only once 0.95**n <= 0.1, which is from 45 on."""
+    """Too many of 59 are 3, and 3 errors all fall in the batch to come once in 8; of 60 they are 4, once in 16."""
     promise = fit_promise(np.linspace(0.5, 1, n), np.ones(n, bool), np.ones(n), NONE, NONE, held_out=True)
     assert promise.kind == kind
     assert promise.threshold == (0.5 if kind == "guaranteed" else 0.95)

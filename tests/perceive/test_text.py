@@ -63,7 +63,7 @@ def test_pieces_lose_nothing(text: str) -> None:
 
 def test_other_weights_are_refused() -> None:
     arrays, config = TextPerceiver().to_arrays()
-    with pytest.raises(DataError, match="was trained with encoder 'universal.*' of weights abc"):
+    with pytest.raises(DataError, match=r"was trained with encoder 'universal.*' of weights abc"):
         TextPerceiver().from_arrays(arrays, {**config, "sha256": "abc"})
     with pytest.raises(OptionError, match="Did you mean 'universal-sentence-encoder-multilingual-3'"):
         encoder("universal-sentence-encoder")

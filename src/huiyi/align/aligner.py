@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array, Signal
 
+HEADS: dict[str, Callable[[], Head]] = {"kernel": KernelHead}
+"""The techniques by name."""
+
 SPARSE = KernelConfig(sharpness=1.0)
 """Sparse rows are nearly at right angles to each other; a wider kernel lets more of them speak."""
 
@@ -100,7 +103,9 @@ class Aligner:
         found = {f"scope/{key}": value for key, value in arrays.items()}
         heads: dict[str, Any] = {}
         for name, head in self._heads.items():
-            arrays, heads[name] = head.to_arrays()
+            arrays, options = head.to_arrays()
+            kind = next(kind for kind, make in HEADS.items() if make is type(head))
+            heads[name] = {"kind": kind, "options": dict(options)}
             found |= {f"{name}/{key}": value for key, value in arrays.items()}
         blend = {"weights": dict(self.blend.weights), "several": self.blend.several, "offset": self.blend.offset}
         return found, {"heads": heads, "blend": blend, "scope": dict(config), "task": _plain(self.task)}
@@ -118,10 +123,9 @@ class Aligner:
         self._scope = Scope()
         self._scope.from_arrays(of("scope"), config["scope"])
         self._heads = {}
-        for name, options in config["heads"].items():
-            head: Head = KernelHead()
-            head.from_arrays(of(name), options)
-            self._heads[name] = head
+        for name, saved in config["heads"].items():
+            self._heads[name] = HEADS[saved["kind"]]()
+            self._heads[name].from_arrays(of(name), saved["options"])
 
     @property
     def signals(self) -> tuple[str, ...]:

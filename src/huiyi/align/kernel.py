@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 2_048
 _FOLDS = 5
+_FREQUENT_COLUMNS = 512
+_FEW_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,35 @@ class KernelConfig:
     width: int = 512
     largest_block: int = 12_000
     fewest_rows: int = 3_000
+
+
+class KnownRows:
+    """Training rows of unit length, laid out so that cosines with them come fast.
+
+    Of sparse rows a few hundred columns hold most of the numbers. For many
+    rows at once those columns are multiplied as dense ones, five times faster;
+    for one row at a time the sparse product is.
+    """
+
+    def __init__(self, rows: Array | csr_array) -> None:
+        self.rows = rows
+        if not isinstance(rows, np.ndarray):
+            self._across = rows.T.tocsr()
+            self._frequent = np.sort(np.argsort(-np.diff(self._across.indptr), kind="stable")[:_FREQUENT_COLUMNS])
+
+    def cosines(self, others: Array | csr_array) -> Array:
+        """Cosine of each of n other rows with each of the m known ones, shape (n, m)."""
+        cosines: Array
+        if isinstance(others, np.ndarray):
+            cosines = others @ self.rows.T
+        elif others.shape[0] < _FEW_ROWS:
+            cosines = (others @ self._across).toarray()
+        else:
+            frequent = np.zeros(self._across.shape[0], dtype=bool)
+            frequent[self._frequent] = True
+            cosines = others[:, self._frequent].toarray() @ self._across[self._frequent].toarray()
+            cosines += (others[:, ~frequent] @ self._across[~frequent]).toarray()
+        return cosines
 
 
 class KernelHead:
@@ -105,7 +136,7 @@ class KernelHead:
         if isinstance(signal, np.ndarray):
             self._arrays = _rounding(signal, groups, self.config)
         prior = targets.mean(axis=0)
-        self._rows = rows = self._prepared(signal)
+        rows = self._prepared(signal)
         self._coefficients = np.zeros((n, targets.shape[1]), dtype=np.float32)
         left_out = np.zeros_like(self._coefficients)
         nearest = np.zeros(n, dtype=np.float32)
@@ -113,7 +144,8 @@ class KernelHead:
         # Rows of a class follow each other in the order, so each block gets its share of every class.
         order = np.argsort(groups, kind="stable")
         for block in (np.sort(order[i::count]) for i in range(count)):
-            kernel = self._kernel(rows[block], rows[block])
+            known = KnownRows(rows[block])
+            kernel = self._kernel(rows[block], known)
             np.fill_diagonal(kernel, 0)
             nearest[block] = np.maximum(nearest[block], kernel.max(axis=1))
             np.fill_diagonal(kernel, 1 + self.config.noise)
@@ -123,23 +155,25 @@ class KernelHead:
             left_out[block] += (wanted - solution / inverse_diagonal[:, None]) / count
             if count > 1:
                 others = np.setdiff1d(np.arange(n), block, assume_unique=True)
-                scores = self._against(rows[others], block)
+                scores = self._against(rows[others], known, self._coefficients[block])
                 left_out[others] += scores.labels
                 nearest[others] = np.maximum(nearest[others], scores.nearest)
+        self._known = KnownRows(rows)
         return Scores(left_out, self._cosine(nearest))
 
     def score(self, signal: Signal) -> Scores:
         """Return scores of new rows: labels (n, k), and the similarity of the nearest training row."""
-        scores = self._against(self._prepared(signal), slice(None))
+        scores = self._against(self._prepared(signal), self._known, self._coefficients)
         return Scores(scores.labels, self._cosine(scores.nearest))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The training rows as the kernel sees them, and a coefficient for each row and label."""
         arrays = {**self._arrays, "coefficients": self._coefficients}
-        if isinstance(self._rows, np.ndarray):
-            return {**arrays, "rows": self._rows}, asdict(self.config)
-        parts = {"data": self._rows.data, "indices": self._rows.indices, "indptr": self._rows.indptr}
-        return {**arrays, **parts}, {**asdict(self.config), "columns": self._rows.shape[1]}
+        rows = self._known.rows
+        if isinstance(rows, np.ndarray):
+            return {**arrays, "rows": rows}, asdict(self.config)
+        parts = {"data": rows.data, "indices": rows.indices, "indptr": rows.indptr}
+        return {**arrays, **parts}, {**asdict(self.config), "columns": rows.shape[1]}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
@@ -149,12 +183,12 @@ class KernelHead:
         self._coefficients = arrays["coefficients"]
         self._arrays = {key: arrays[key] for key in ("centre", "directions") if key in arrays}
         if columns is None:
-            self._rows = arrays["rows"]
+            self._known = KnownRows(arrays["rows"])
         else:
             from scipy.sparse import csr_array
 
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-            self._rows = csr_array(parts, shape=(len(self._coefficients), columns))
+            self._known = KnownRows(csr_array(parts, shape=(len(self._coefficients), columns)))
 
     def _prepared(self, signal: Signal) -> Array | csr_array:
         """Rows of unit length; those of a dense signal made round within classes first."""
@@ -166,20 +200,18 @@ class KernelHead:
         prepared: Array = rounded.astype(np.float32)
         return prepared
 
-    def _kernel(self, left: Array | csr_array, right: Array | csr_array) -> Array:
-        """Kernel of all rows of ``left`` with all of ``right``, each in (0, 1]."""
-        product = left @ right.T
-        kernel: Array = product if isinstance(product, np.ndarray) else product.toarray()
+    def _kernel(self, rows: Array | csr_array, known: KnownRows) -> Array:
+        """Kernel of every row with every known one, each in (0, 1]."""
+        kernel = known.cosines(rows)
         kernel -= 1
         kernel *= self.config.sharpness
         return np.exp(kernel, out=kernel)
 
-    def _against(self, rows: Array | csr_array, block: NDArray[np.intp] | slice) -> Scores:
-        """Kernel scores of prepared rows against a block of the training rows."""
+    def _against(self, rows: Array | csr_array, known: KnownRows, coefficients: Array) -> Scores:
+        """Kernel scores of prepared rows against known ones."""
         n = rows.shape[0]
-        labels = np.empty((n, self._coefficients.shape[1]), dtype=np.float32)
+        labels = np.empty((n, coefficients.shape[1]), dtype=np.float32)
         nearest = np.empty(n, dtype=np.float32)
-        known, coefficients = self._rows[block], self._coefficients[block]
         for start in range(0, n, _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             kernel = self._kernel(rows[part], known)

@@ -35,7 +35,7 @@ SCOPE_LEVEL = 0.05
 """Share of in-scope rows that may be taken for out of scope."""
 
 _STEPS = 200
-_FIRST_SHARE = 0.25  # the strictest threshold tried lets at least this share of the rows act
+_FIRST_SHARE = 0.1  # the strictest threshold tried lets at least this share of the rows act
 
 _WORDING = {
     "en": {
