@@ -179,7 +179,6 @@ def test_as_a_program(train_csv: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
 
 
-@pytest.mark.xfail(strict=True, reason="UnicodeEncodeError")
 def test_a_terminal_that_knows_no_chinese(train_csv: Path, tmp_path: Path) -> None:
     options = ["--out", "model", "--signals", "words", "--lang", "zh"]
     done = as_a_program(tmp_path, "train", train_csv, *options, PYTHONIOENCODING="cp1252")
@@ -312,7 +311,6 @@ def test_the_desk_can_be_named_by_its_path(run: Run) -> None:
     assert "240 rows, 20 labels" in ended.out
 
 
-@pytest.mark.xfail(strict=True, reason="typer returns 130 where main expects KeyboardInterrupt, so the exit code is 0")
 def test_stopped(run: Run, train_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_: int) -> None:
         raise KeyboardInterrupt

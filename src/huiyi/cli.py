@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from huiyi.data import Columns
     from huiyi.pipeline import Model
     from huiyi.values import Decision, Record
+
+_STOPPED = 130  # by Ctrl-C, as shells count
 
 app = typer.Typer(
     name="huiyi",
@@ -180,6 +183,7 @@ def check(
         print(json.dumps(check_json(found), ensure_ascii=False))
     else:
         _console().print(check_table(found, language))
+        _print_notices(found.notices)
 
 
 @app.command()
@@ -219,8 +223,14 @@ def demo(
 
 def main() -> None:
     """Run the command line. Exit code 2 and one line for what the user can mend, 1 for what is our fault."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        if code == _STOPPED:
+            raise KeyboardInterrupt
+        sys.exit(code or 0)
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
     except HuiyiError as error:
@@ -228,7 +238,7 @@ def main() -> None:
         sys.exit(2 if isinstance(error, InputError) else 1)
     except (KeyboardInterrupt, typer.Abort):
         print("huiyi: stopped; nothing was written", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_STOPPED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, which is its right
         sys.exit(0)

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ FORMAT = 1
 """Number of the folder's format. A newer one is refused; an older one is read."""
 
 MANIFEST = "manifest.json"
+_UNSIGNED = "0" * 64  # stands where the manifest's own hash will stand, while that is computed
 
 
 def check_free(folder: Path) -> None:
@@ -33,12 +35,14 @@ def check_free(folder: Path) -> None:
     Raises:
         OutputError: The message says which, and what to do.
     """
-    if folder.exists():
+    if "\0" in str(folder):
+        raise OutputError(f"{str(folder)!r} is no path: it holds a NUL. Choose another --out")
+    if os.path.lexists(folder):
         raise OutputError(
             f"{folder} exists already, and a model is never written over. Choose another --out, or move it"
         )
     above = folder.absolute().parent
-    while not above.exists():
+    while not os.path.exists(above):  # noqa: PTH110  (Path.exists raises for a name that is too long)
         above = above.parent
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise OutputError(
@@ -59,6 +63,7 @@ def write_folder(
     """
     check_free(folder)
     partial: Path | None = None
+    made = [above for above in folder.absolute().parents if not os.path.exists(above)]  # noqa: PTH110
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -66,7 +71,7 @@ def write_folder(
         for name, document in documents.items():
             _write(partial / name, _json(document))
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(partial.iterdir())}
-        content = _json({"format": FORMAT, **manifest, "files": files})
+        content = signed({"format": FORMAT, **manifest, "files": files})
         _write(partial / MANIFEST, content)
         partial.chmod(0o755)
         partial.rename(folder)
@@ -75,6 +80,10 @@ def write_folder(
     finally:
         if partial is not None and partial.exists():
             shutil.rmtree(partial, ignore_errors=True)
+        if not os.path.lexists(folder):
+            for above in made:
+                with suppress(OSError):  # somebody else put something there meanwhile
+                    above.rmdir()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -90,19 +99,25 @@ def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], 
     import safetensors.numpy
 
     path = folder / MANIFEST
-    if not path.is_file():
-        what = "is not there" if not folder.exists() else f"has no {MANIFEST}"
-        raise ModelFolderError(f"{folder} {what}, so it is no model. Expected a folder that `huiyi train --out` wrote")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        there = os.path.lexists(folder)
+        what = f"has no {MANIFEST}" if there else "is not there"
+        raise ModelFolderError(
+            f"{folder} {what}, so it is no model. Expected a folder that `huiyi train --out` wrote"
+        ) from error
     try:
         manifest = json.loads(content)
-        version, files = int(manifest["format"]), dict(manifest["files"])
-    except (ValueError, KeyError, TypeError) as error:
+        version, own, files = int(manifest["format"]), str(manifest["sha256"]), dict(manifest["files"])
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ModelFolderError(f"{path} is damaged. Copy the model again, or train it again") from error
     if version > FORMAT:
         raise ModelFolderError(
             f"{folder} has format {version}, but this version of huiyi reads up to {FORMAT}. Upgrade huiyi to use it"
         )
+    if hashlib.sha256(content.replace(own.encode(), _UNSIGNED.encode(), 1)).hexdigest() != own:
+        raise ModelFolderError(_changed(path))
     documents: dict[str, Any] = {MANIFEST: manifest}
     for name, expected in files.items():
         file = folder / name
@@ -110,15 +125,26 @@ def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], 
             raise ModelFolderError(f"{folder} lacks {name}. Copy the model again, or train it again")
         data = file.read_bytes()
         if hashlib.sha256(data).hexdigest() != expected:
-            raise ModelFolderError(
-                f"{file} was changed since the model was saved: its SHA-256 is not that of the manifest. "
-                "Copy the model again, or train it again"
-            )
+            raise ModelFolderError(_changed(file))
         if name.endswith(".json"):
             documents[name] = json.loads(data)
         else:
             arrays = safetensors.numpy.load(data)
     return arrays, documents, hashlib.sha256(content).hexdigest()
+
+
+def signed(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as JSON with the SHA-256 of itself, so that no byte of it can change unseen."""
+    unsigned = _json({**manifest, "sha256": _UNSIGNED})
+    return unsigned.replace(_UNSIGNED.encode(), hashlib.sha256(unsigned).hexdigest().encode(), 1)
+
+
+def _changed(file: Path) -> str:
+    """What to say of a file that is not as it was saved."""
+    return (
+        f"{file} was changed since the model was saved: its SHA-256 is not that of the manifest. "
+        "Copy the model again, or train it again"
+    )
 
 
 def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:

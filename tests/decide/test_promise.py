@@ -95,7 +95,6 @@ def test_no_rows_out_of_scope_expected() -> None:
     assert fit_promise(*rows, NONE, NONE, oos_rate=0.1).kind == "none"
 
 
-@pytest.mark.xfail(strict=True, reason="rows of equal probability are counted one by one, though all of them act")
 def test_rows_of_equal_probability_act_together() -> None:
     """The order of rows cannot matter: from 0.9 on, 4 in 10 acts are wrong."""
     right_first = np.arange(1_000) < 600

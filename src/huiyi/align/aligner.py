@@ -77,10 +77,10 @@ class Aligner:
             self._heads[name] = head
             if tick is not None:
                 tick(1)
-        inside = groups != len(task.labels)
+        inside = groups != len(task.labels)  # without any such row there is no evidence: prior weights hold
         several = task.kind == "several"
         labels = {name: scores.labels[inside] for name, scores in held_out.items()}
-        self.blend = fit_blend(labels, targets[inside], several=several) if labels else Blend({}, several)
+        self.blend = fit_blend(labels, targets[inside], several=several)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, n)
         self._scope = Scope()

@@ -37,8 +37,8 @@ class Head(Protocol):
         Args:
             signal: Shape (n, d).
             targets: Shape (n, k): 1 where the label is right, else 0.
-            groups: Shape (n,): the class of each row, for what is learnt
-                about spread within classes; -1 for rows of no class.
+            groups: Shape (n,): a number that rows of one class share, for what
+                is learnt about spread within classes.
         """
         ...
 

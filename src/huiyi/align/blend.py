@@ -27,6 +27,11 @@ WORTH_KEEPING = 0.002
 """A head stays only if leaving it out makes the held-out log-loss worse by this share: the others are then enough."""
 
 
+PRIOR_WEIGHT = 8.0
+PRIOR_OFFSET = -2.0
+"""What the weights add up to, and the offset, before there is any evidence."""
+
+
 @dataclass(frozen=True)
 class Blend:
     """Weights of the heads, and how scores become probabilities.
@@ -69,6 +74,8 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
         ['good']
     """
     names = list(scores)
+    if not len(targets):
+        return Blend({name: PRIOR_WEIGHT / len(names) for name in names}, several, PRIOR_OFFSET if several else 0.0)
     blend, loss = _fitted(names, scores, targets, several)
     while len(names) > 1:
         trials = [(_fitted([n for n in names if n != name], scores, targets, several), name) for name in names]
@@ -104,7 +111,7 @@ def _fitted(names: Sequence[str], scores: Mapping[str, Array], targets: Array, s
             loss = -np.log(np.maximum(shares[rows, right], np.finfo(float).tiny)).sum() / n
             return float(loss), np.array([float((shares * s).sum() - s[rows, right].sum()) / n for s in stack])
 
-    start = [8.0 / len(stack)] * len(stack) + ([-2.0] if several else [])
+    start = [PRIOR_WEIGHT / len(stack)] * len(stack) + ([PRIOR_OFFSET] if several else [])
     bounds = [(1e-3, 200.0)] * len(stack) + ([(-50.0, 50.0)] if several else [])
     first = np.array(start[: len(stack)])
 

@@ -49,6 +49,12 @@ def ask(task: Task, candidates: Sequence[Candidate], *, language: str = "en") ->
     return Question(text, (*words, wording["other"]), about=task.name)
 
 
+def is_none_of_these(task: Task, record: Record) -> bool:
+    """Whether the person, when asked, said that it is something else."""
+    reply = record.answers.get(task.name, "").strip().casefold()
+    return reply in {wording["other"].casefold() for wording in _WORDING.values()}
+
+
 def reply_to(task: Task, record: Record) -> str | None:
     """The label the person named when asked, by its name or its description in any language."""
     reply = record.answers.get(task.name, "").strip().casefold()

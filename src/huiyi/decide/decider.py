@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from huiyi.decide.candidates import candidate_threshold
-from huiyi.decide.clarify import ask, language_of, reply_to
+from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.promise import Promise, fit_promise
 from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record
 
@@ -49,7 +49,7 @@ class Decider:
             correct = ((probabilities >= self.label_threshold) == truth).all(axis=1)
             confidence = _least_sure(probabilities, self.label_threshold)
         else:
-            right = np.array([place.get(label, -1) for label in given])
+            right = np.array([place.get(label, -1) for label in given], dtype=np.intp)
             self.label_threshold = 0.0
             known = inside & (right >= 0)
             self.candidate_threshold = candidate_threshold(
@@ -135,9 +135,10 @@ class Decider:
         empty = not (record.text or "").strip("\0 \t\r\n") and not record.history
         if empty or familiar < self.promise.scope_level:
             return "decline", None
-        if sure >= self.promise.threshold:
+        nothing_fits = not candidates and intents.task.kind == "choice"
+        if sure >= self.promise.threshold and not nothing_fits:
             return "act", None
-        if not candidates:
+        if not candidates or is_none_of_these(intents.task, record):
             return "decline", None
         return "clarify", ask(intents.task, candidates, language=language_of(record.text or ""))
 

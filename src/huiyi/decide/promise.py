@@ -158,7 +158,10 @@ def fit_promise(
     fewest = int(np.ceil((np.ceil(np.log2(1 / delta)) - 1) / max_error))
     first = max(fewest, int(_FIRST_SHARE * len(sure)))
     best = 0
-    for acts in np.unique(np.linspace(first, len(sure), _STEPS).astype(int)) if first <= len(sure) else ():
+    # Equal probabilities act together, so a threshold is tried only where the next one is lower.
+    ends = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1) + 1
+    steps = np.linspace(first, len(sure), _STEPS).astype(int) if first <= len(sure) else np.zeros(0, dtype=int)
+    for acts in np.unique(ends[np.searchsorted(ends, steps)]).tolist():
         if not keeps(acts):
             break
         best = acts

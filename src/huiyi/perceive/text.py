@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +16,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LONGEST_TEXT = 2_000_000  # characters, some 800 pages; more is a file, not something said
+READ_CHARACTERS = 64_000  # of a longer text evenly spread pieces are read: their mean hardly moves any more
+PIECE_CHARACTERS = 2_000
+LONGEST_LIGATURE = 18  # U+FDFA, one character, is eighteen letters
 HISTORY_TURNS = 4  # the turns before, latest last; older ones say little about what is asked now
 
 
 def said(record: Record) -> str:
-    """What was said now: the text.
+    """What was said now: the text; of a very long one, pieces from its beginning to its end.
 
     Raises:
-        DataError: The text is longer than any that was said.
+        DataError: The text is no text, or longer than any that was said.
     """
     text = record.text or ""
+    if not isinstance(text, str):
+        raise DataError(f"record {record.id or '?'}: the text is a {type(text).__name__}, expected a string")
     if len(text) > LONGEST_TEXT:
         raise DataError(
             f"record {record.id or '?'}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} "
             "that one record may have. Cut it, or give its parts as records of their own"
         )
-    return text
+    return _evenly(text)
 
 
 def said_before(record: Record) -> str:
     """What was said before: the last turns of the dialogue, as one text."""
-    return "\n".join(turn.text for turn in record.history[-HISTORY_TURNS:])[-LONGEST_TEXT:]
+    return _evenly("\n".join(turn.text for turn in record.history[-HISTORY_TURNS:]))
+
+
+def _evenly(text: str) -> str:
+    """The text, or evenly spread pieces of one that is longer than READ_CHARACTERS when its ligatures are spelt out."""
+    if len(text) <= READ_CHARACTERS // LONGEST_LIGATURE:
+        return text
+    spelt_out = unicodedata.normalize("NFKC", text)
+    if len(spelt_out) <= READ_CHARACTERS:
+        return text
+    step = (len(spelt_out) - PIECE_CHARACTERS) / (READ_CHARACTERS // PIECE_CHARACTERS - 1)
+    starts = [round(i * step) for i in range(READ_CHARACTERS // PIECE_CHARACTERS)]
+    return " ".join(spelt_out[start : start + PIECE_CHARACTERS] for start in starts)
 
 
 class TextPerceiver:

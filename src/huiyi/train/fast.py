@@ -158,6 +158,10 @@ def _fitted(
     )
     texts = [(text, column) for column, label in enumerate(task.labels) for text in _descriptions(label)]
     named = [Record(text=text) for text, _ in texts]
+    if not records and not texts:
+        raise DataError(
+            "no row has a text, and no label has words; expected at least one of them. Fill the text column"
+        )
     perception = Perception(signals)
     perception.fit([*records, *named])
     context = perception.perceive(records, tick=_ticks(progress, "reading", len(records) * len(signals)))
@@ -206,15 +210,26 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
         if not (record.text or "").strip("\0 \t\r\n") and not record.history:
             empty += 1
             continue
-        key = (" ".join((record.text or "").lower().split()), record.history, record.labels[task.name])
+        given = record.labels[task.name]
+        if isinstance(given, tuple) and OUT_OF_SCOPE in given and len(given) > 1:
+            raise DataError(
+                f"{table.source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and {given[0]!r} at once; "
+                f"expected {OUT_OF_SCOPE!r} alone or intents alone. Remove one of them"
+            )
+        key = (" ".join((record.text or "").lower().split()), record.history, given)
         repeated += key in kept
         kept.setdefault(key, record)
     notices = []
     if empty:
-        notices.append(f"{empty:,} rows without a text were not trained on")
+        notices.append(f"{_rows_of(empty)} without a text not trained on")
     if repeated:
-        notices.append(f"{repeated:,} rows that repeat another's text and label were counted once")
+        notices.append(f"{_rows_of(repeated)} with a text and label that stood before, counted once")
     return tuple(kept.values()), notices
+
+
+def _rows_of(count: int) -> str:
+    """A number of rows in words."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _descriptions(label: Label) -> list[str]:

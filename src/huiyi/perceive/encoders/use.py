@@ -33,7 +33,7 @@ TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c59
 
 WINDOW_TOKENS = 256  # a longer text is the mean of its windows
 PIECE_CHARACTERS = 2_000  # the tokenizer reads a long text piece by piece, cut at white space where there is some
-MOST_PIECES = 64  # of a text longer than these, evenly spread pieces are read: their mean hardly moves any more
+MOST_WINDOWS = 128  # at once; only a long text has more
 BATCH_TOKENS = 512  # keeps the working set near the size of a processor's cache
 
 _CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
@@ -82,7 +82,9 @@ class UniversalSentenceEncoder:
             self._tokenizer, self._weights = _load()
         vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
         for first, last, windows, owners in self._batches(texts):
-            encoded = self._forward(windows)
+            encoded = np.vstack(
+                [self._forward(windows[i : i + MOST_WINDOWS]) for i in range(0, len(windows), MOST_WINDOWS)]
+            )
             if len(windows) > last - first:
                 starts = np.searchsorted(owners, np.arange(last - first))
                 encoded = np.add.reduceat(encoded, starts, axis=0) / np.bincount(owners)[:, None]
@@ -119,10 +121,7 @@ class UniversalSentenceEncoder:
         if len(text) <= PIECE_CHARACTERS:
             ids = self._tokenizer._encode_one(text)
         else:
-            pieces = _pieces(text)
-            step = max(1, len(pieces) / MOST_PIECES)
-            chosen = [pieces[int(i * step)] for i in range(min(len(pieces), MOST_PIECES))]
-            ids = [token for piece in chosen for token in self._tokenizer._encode_one(piece)]
+            ids = [token for piece in _pieces(text) for token in self._tokenizer._encode_one(piece)]
         return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
 
     def _forward(self, windows: list[list[int]]) -> Array:
