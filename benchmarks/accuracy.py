@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ def measured(name: str, train: list[Pair], test: list[Pair], **options: Any) -> 
     model = huiyi.train(train, **options)
     figures = huiyi.evaluate(model, test).figures
     summary = {"data": name, "rows": len(train), "train_seconds": model.summary["seconds"]}
-    return {**summary, **{key: float(figures[key]) for key in KEPT if key in figures}, "promise": model.promise.kind}
+    row = {**summary, **{key: float(figures[key]) for key in KEPT if key in figures}, "promise": model.promise.kind}
+    print(row, file=sys.stderr, flush=True)
+    return row
 
 
 def no_example(name: str, test: list[Pair]) -> dict[str, Any]:

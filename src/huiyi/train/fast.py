@@ -106,6 +106,11 @@ def train(
     table = read(source, columns, needs_label=given is None, skip_bad=skip_bad)
     chosen = _task_of(table, given)
     records, notices = _usable(table, chosen)
+    if not records and not (given and any(map(_descriptions, given.labels))):
+        raise DataError(
+            f"{table.source}: no labelled row has a text; expected some, or a task file whose labels are described. "
+            "Fill the text column"
+        )
     held_out: tuple[Record, ...] = ()
     if validation is not None:
         label = columns.label or table.task_name
@@ -158,10 +163,6 @@ def _fitted(
     )
     texts = [(text, column) for column, label in enumerate(task.labels) for text in _descriptions(label)]
     named = [Record(text=text) for text, _ in texts]
-    if not records and not texts:
-        raise DataError(
-            "no row has a text, and no label has words; expected at least one of them. Fill the text column"
-        )
     perception = Perception(signals)
     perception.fit([*records, *named])
     context = perception.perceive(records, tick=_ticks(progress, "reading", len(records) * len(signals)))
