@@ -230,7 +230,8 @@ def main() -> None:
         code = app(standalone_mode=False)
         if code == _STOPPED:
             raise KeyboardInterrupt
-        sys.exit(code or 0)
+        if code:
+            sys.exit(code)
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
     except HuiyiError as error:
