@@ -61,7 +61,9 @@ def test_a_loaded_model_is_the_same(model: Model, saved: Path) -> None:
     assert again.summary == model.summary
     assert again.promise == model.promise
     assert again.task == model.task
-    assert [(r.id, r.text, r.labels) for r in again.examples] == [(r.id, r.text, r.labels) for r in model.examples]
+    assert [(r.id, r.text, r.history, r.labels) for r in again.examples] == [
+        (r.id, r.text, r.history, r.labels) for r in model.examples
+    ]
     records = [Record(text=text) for text in TEXTS]
     for left, right in zip(model.decide_all(records), again.decide_all(records), strict=True):
         assert settled(left) == settled(right)

@@ -17,7 +17,7 @@ from huiyi.decide import SCOPE_LEVEL, Decider, Promise
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.perceive import PERCEIVERS, Perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Intents, Record, Task
+from huiyi.values import Context, Decision, Intents, Record, Task, Turn
 
 if TYPE_CHECKING:
     from huiyi.values import Signal
@@ -207,16 +207,12 @@ class Model:
         aligner, decider = Aligner(), Decider()
         aligner.from_arrays(of("align"), config["align"])
         decider.from_arrays(of("decide"), config["decide"])
-        name = aligner.task.name
         return cls(
             Perception.from_arrays(of("perceive"), config["perceive"]),
             aligner,
             decider,
             summary=documents[MANIFEST]["training"],
-            examples=[
-                Record(id=row["id"], text=row["text"], labels={name: _unlisted(row[name])})
-                for row in documents.get("examples.json", ())
-            ],
+            examples=[_record(row, aligner.task.name) for row in documents.get("examples.json", ())],
             sha256=sha256,
         )
 
@@ -231,10 +227,14 @@ def load(folder: str | Path) -> Model:
 
 
 def _plain(record: Record, task_name: str) -> dict[str, Any]:
-    """A training record as JSON can hold it."""
-    return {"id": record.id, "text": record.text, task_name: record.labels[task_name]}
+    """A training record as JSON can hold it: what was said, before too, and its label."""
+    history = [[turn.speaker, turn.text] for turn in record.history]
+    return {"id": record.id, "text": record.text, "history": history, task_name: record.labels[task_name]}
 
 
-def _unlisted(labels: Any) -> Any:
-    """Labels as they were before JSON made a list of a tuple."""
-    return tuple(labels) if isinstance(labels, list) else labels
+def _record(row: Mapping[str, Any], task_name: str) -> Record:
+    """Take back what ``_plain`` gave."""
+    labels = row[task_name]
+    history = tuple(Turn(speaker, text) for speaker, text in row["history"])
+    known = {task_name: tuple(labels) if isinstance(labels, list) else labels}
+    return Record(id=row["id"], text=row["text"], history=history, labels=known)
