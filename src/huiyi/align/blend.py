@@ -27,6 +27,9 @@ WORTH_KEEPING = 0.002
 """A head stays only if leaving it out makes the held-out log-loss worse by this share: the others are then enough."""
 
 
+MOST_SCORES = 4_000_000
+"""Of more scores a head than this, evenly spread rows are enough to find a weight."""
+
 PRIOR_WEIGHT = 8.0
 PRIOR_OFFSET = -2.0
 """What the weights add up to, and the offset, before there is any evidence."""
@@ -76,6 +79,8 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
     names = list(scores)
     if not len(targets):
         return Blend({name: PRIOR_WEIGHT / len(names) for name in names}, several, PRIOR_OFFSET if several else 0.0)
+    step = max(1, targets.size // MOST_SCORES)
+    scores, targets = {name: told[::step] for name, told in scores.items()}, targets[::step]
     blend, loss = _fitted(names, scores, targets, several)
     while len(names) > 1:
         trials = [(_fitted([n for n in names if n != name], scores, targets, several), name) for name in names]
