@@ -158,7 +158,7 @@ class KernelHead:
                 scores = self._against(rows[others], known, self._coefficients[block])
                 left_out[others] += scores.labels
                 nearest[others] = np.maximum(nearest[others], scores.nearest)
-        self._known = KnownRows(rows)
+        self._known = known if count == 1 else KnownRows(rows)
         return Scores(left_out, self._cosine(nearest))
 
     def score(self, signal: Signal) -> Scores:
