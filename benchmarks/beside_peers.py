@@ -28,23 +28,25 @@ def ours(train: list[Pair], test: list[Pair]) -> dict[str, Any]:
     }
 
 
-def compared(name: str, train: list[Pair], test: list[Pair], peers: list[str]) -> list[dict[str, Any]]:
+def beside(peer: str, train: list[Pair], test: list[Pair]) -> dict[str, Any]:
+    if peer == "huiyi":
+        return ours(train, test)
     as_rows = [[{"text": text, "intent": label} for text, label in rows] for rows in (train, test)]
-    results = [{"data": name, **ours(train, test)}]
-    print(results[-1], file=sys.stderr, flush=True)
-    for peer in peers:
-        options = {"steps": SETFIT_STEPS} if peer == "setfit" else {}
-        results.append({"data": name, **run_peer(peer, as_rows[0], as_rows[1], **options)})
-        print(results[-1], file=sys.stderr, flush=True)
-    return results
+    return run_peer(peer, *as_rows, **({"steps": SETFIT_STEPS} if peer == "setfit" else {}))
 
 
 def main() -> None:
     banking = load("banking77/test")
-    everyone = ["forty_lines", "autointent", "setfit"]
-    results = compared("banking77, 10 a class", load("banking77/fewshot_train_10"), banking, everyone)
-    results += compared("banking77", load("banking77/train"), banking, everyone)
-    results += compared("clinc150", in_scope(load("clinc150/train")), load("clinc150/test"), ["forty_lines"])
+    few, full = ("banking77, 10 a class", "banking77/fewshot_train_10"), ("banking77", "banking77/train")
+    results: list[dict[str, Any]] = []
+    # SetFit last: it takes longer than all others together.
+    for peers, sets in ((["huiyi", "forty_lines", "autointent"], (few, full)), (["setfit"], (few, full))):
+        for name, rows in sets:
+            for peer in peers:
+                results.append({"data": name, **beside(peer, load(rows), banking)})
+                print(results[-1], file=sys.stderr, flush=True)
+    train, test = in_scope(load("clinc150/train")), load("clinc150/test")
+    results += [{"data": "clinc150", **beside(peer, train, test)} for peer in ("huiyi", "forty_lines")]
     report("beside_peers", results)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import huiyi
 
@@ -14,10 +15,10 @@ def test_importing_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_deciding_loads_no_torch_and_no_tables() -> None:
+def test_deciding_loads_no_torch_and_no_tables(tmp_path: Path) -> None:
+    huiyi.train([("a b", "x"), ("c d", "y")], config=huiyi.TrainConfig(signals=("words",))).save(tmp_path / "model")
     code = (
-        "import sys, huiyi; "
-        "huiyi.train([('a b', 'x'), ('c d', 'y')], config=huiyi.TrainConfig(signals=('words',))).decide('a'); "
+        f"import sys, huiyi; huiyi.load({str(tmp_path / 'model')!r}).decide('a'); "
         "print([name for name in ('sklearn', 'pandas', 'torch', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -1,11 +1,14 @@
 """The aligner on signals made by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from huiyi.align import Aligner
+from huiyi.align import HEADS, Aligner
+from huiyi.align.aligner import FEW_ROWS, FOLDS, FOLDS_OF_FEW, _cross_fitted, _folds
 from huiyi.values import Context, Label, Record, Task
 
 TASK = Task("intent", "choice", tuple(map(Label, "abc")))
@@ -15,6 +18,7 @@ def context(labels: list[Any], seed: int = 0, **absent: list[int]) -> Context:
     """Signals ``left`` and ``right`` that tell the labels; ``absent`` names rows that lack one."""
     rng = np.random.default_rng(seed)
     told = np.array([[name in (label if isinstance(label, tuple) else (label,)) for name in "abc"] for label in labels])
+    told = told.reshape(-1, 3).astype(bool)
     signals = {
         name: (3 * np.hstack([told, ~told]) + 0.5 * rng.normal(size=(len(labels), 6))).astype(np.float32)
         for name in ("left", "right")
@@ -62,6 +66,16 @@ def test_rows_that_lack_a_signal() -> None:
         assert intents.in_scope[5] == intents.in_scope.min()
 
 
+@pytest.mark.parametrize(("kind", "labels"), [("choice", [*"abc"] * 20), ("several", [("a",), ("b",), ("c",)] * 20)])
+def test_a_row_without_any_signal_favours_no_label(kind: str, labels: list[Any]) -> None:
+    task = Task("intent", kind, TASK.labels)
+    aligner, held_out = fitted(labels, task, left=[0, 1], right=[0])
+    told = aligner.align(context(labels, seed=1, left=[4], right=[4]))
+    for intents, row in ((held_out, 0), (told, 4)):
+        assert np.ptp(intents.probabilities[row]) < 1e-6
+        assert np.ptp(np.delete(intents.probabilities, row, axis=0), axis=1).min() > 0.1
+
+
 def test_rows_out_of_scope_are_strange() -> None:
     labels = [*"abc"] * 20 + ["oos"] * 10
     aligner, held_out = fitted(labels)
@@ -96,3 +110,116 @@ def test_one_label_of_several() -> None:
     aligner, _ = fitted([("a",), ()] * 10, task)
     told = aligner.align(context([("a",), ()] * 5, seed=1)).probabilities[:, 0]
     assert (told > 0.5).tolist() == [True, False] * 5
+
+
+def only(name: str, labels: list[Any], form: Callable[[np.ndarray], Any]) -> Context:
+    """A context with one signal, of this name and form."""
+    made = context(labels)
+    return Context(made.records, {name: form(made.signals["left"])}, made.present[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "technique"),
+    [
+        ("words", csr_array, "svm"),
+        ("phrases", np.asarray, "kernel"),
+        ("history phrases", np.asarray, "kernel"),
+        ("text", np.asarray, "logistic"),
+        ("tone of voice", np.asarray, "logistic"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["choice", "several"])
+def test_each_signal_gets_the_technique_that_suits_it(name: str, form: Any, technique: str, kind: str) -> None:
+    labels = list("abc") * 10 if kind == "choice" else [("a",), ("b", "c"), ()] * 10
+    signals, aligner, again = only(name, labels, form), Aligner(), Aligner()
+    held_out = aligner.fit(Task("intent", kind, TASK.labels), signals)
+    arrays, config = aligner.to_arrays()
+    assert config["heads"][name]["kind"] == technique
+    assert config["heads"][name]["options"]["several"] == (kind == "several")
+    again.from_arrays(arrays, config)
+    told = aligner.align(signals)
+    np.testing.assert_array_equal(again.align(signals).probabilities, told.probabilities)
+    for intents in (held_out, told):
+        right = [[name in label for name in "abc"] for label in labels]
+        assert ((intents.probabilities > 0.5) == right).all()
+
+
+SIGNALS = {"kernel": np.asarray, "logistic": np.asarray, "svm": csr_array}
+"""The form of signal of each technique."""
+
+
+@pytest.mark.parametrize("technique", sorted(HEADS))
+def test_what_held_out_heads_say_of_a_row_does_not_know_its_label(technique: str) -> None:
+    groups = np.arange(18) % 3
+    signal = SIGNALS[technique](context([*"abc"] * 6).signals["left"])
+    folds, everywhere = _folds(groups), np.ones(18, dtype=bool)
+
+    def told(groups: np.ndarray) -> np.ndarray:
+        targets = np.eye(3, dtype=np.float32)[groups]
+        return _cross_fitted(HEADS[technique], signal, targets, groups, folds, everywhere)[1].labels
+
+    plain = told(groups)
+    for row in (0, 8, 17):
+        other = groups.copy()
+        other[row] = (other[row] + 1) % 3
+        changed = np.abs(told(other) - plain).max(axis=1) > 0
+        assert not changed[folds == folds[row]].any()
+        assert changed[folds != folds[row]].all()  # the rows of other folds learn from it
+
+
+@pytest.mark.parametrize("technique", sorted(HEADS))
+def test_held_out_scores_are_those_of_a_head_that_never_saw_the_fold(technique: str) -> None:
+    groups = np.arange(18) % 3
+    signal, targets = SIGNALS[technique](context([*"abc"] * 6).signals["left"]), np.eye(3, dtype=np.float32)[groups]
+    folds, present = _folds(groups), np.arange(18) != 4
+    head, told = _cross_fitted(HEADS[technique], signal, targets, groups, folds, present)
+    for fold in range(folds.max() + 1):
+        rest, asked = np.flatnonzero(present & (folds != fold)), np.flatnonzero(present & (folds == fold))
+        other = HEADS[technique]()
+        other.fit(signal[rest], targets[rest], groups[rest])
+        np.testing.assert_allclose(told.labels[asked], other.score(signal[asked]).labels, atol=1e-6)
+    assert (told.labels[4] == 0).all()  # it lacks the signal
+    whole = HEADS[technique]()
+    whole.fit(signal[present], targets[present], groups[present])
+    np.testing.assert_allclose(head.score(signal).labels, whole.score(signal).labels, atol=1e-6)
+
+
+def test_names_are_always_there_to_learn_from() -> None:
+    """A label's only row is held out by a head that still knows the label by its name."""
+    labels = ["a", "b"] * 10 + ["c"]
+    with_name, without = Aligner(), Aligner()
+    named = with_name.fit(TASK, context(labels), context(["c"], seed=2), [2])
+    blind = without.fit(TASK, context(labels))
+    assert named.probabilities[-1].argmax() == 2
+    assert blind.probabilities[-1, 2] < named.probabilities[-1, 2]
+    assert len(named.probabilities) == len(labels)
+
+
+@pytest.mark.parametrize(("n", "count"), [(1, 1), (3, 3), (60, FOLDS_OF_FEW), (FEW_ROWS, FOLDS)])
+def test_folds_are_of_one_size_and_each_has_its_share_of_every_class(n: int, count: int) -> None:
+    groups = np.random.default_rng(0).integers(4, size=n)
+    folds = _folds(groups)
+    assert set(folds) == set(range(count))
+    assert np.ptp(np.bincount(folds)) <= 1
+    for group in range(4):
+        assert np.ptp(np.bincount(folds[groups == group], minlength=count)) <= 1
+
+
+def test_a_task_without_records() -> None:
+    aligner = Aligner()
+    held_out = aligner.fit(TASK, context([]), context(["a", "b", "c"], seed=2), [0, 1, 2])
+    assert held_out.probabilities.shape == (0, 3)
+    assert aligner.align(context(list("cab"))).probabilities.argmax(axis=1).tolist() == [2, 0, 1]
+
+
+def test_fitting_twice_is_equal() -> None:
+    """Heads fitted side by side do not disturb each other."""
+    labels, rng = [*"abc"] * 100, np.random.default_rng(0)
+    own = np.arange(300)[:, None] % 3 == np.arange(1_000) % 3
+    words = (rng.random((300, 1_000)) < 0.01 + 0.01 * own).astype(np.float32)
+    words /= np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1e-6)
+    signals = Context(context(labels).records, {"words": csr_array(words)}, np.ones((300, 1), dtype=bool))
+    fits = [Aligner() for _ in range(6)]
+    first, *others = (aligner.fit(TASK, signals).probabilities for aligner in fits)
+    for other in others:
+        np.testing.assert_array_equal(other, first)

@@ -29,6 +29,12 @@ def test_a_useless_head_is_dropped(several: bool) -> None:
     assert set(fit_blend({"good": scores, "noise": noise}, targets, several=several).weights) == {"good"}
 
 
+def test_few_rows_drop_no_head() -> None:
+    scores, targets = simulated(99, 5, seed=0)
+    heads = {"good": scores, "noise": np.random.default_rng(1).normal(size=scores.shape)}
+    assert set(fit_blend(heads, targets).weights) == {"good", "noise"}
+
+
 def test_heads_that_help_each_other_stay() -> None:
     scores, targets = simulated(2_000, 5, seed=0)
     rng = np.random.default_rng(1)

@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from huiyi.align import KernelConfig, KernelHead
-
-AT_ONCE = 100_000
 
 
 def rows(n: int, k: int, d: int = 10, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -22,142 +19,127 @@ def unit(signal: np.ndarray) -> np.ndarray:
     return signal / np.linalg.norm(signal, axis=1, keepdims=True)
 
 
-def really_left_out(unit_rows: np.ndarray, targets: np.ndarray, config: KernelConfig) -> np.ndarray:
-    """Ridge regression without each row in turn, on the deviations from the share of each label."""
-    kernel = np.exp(config.sharpness * (unit_rows @ unit_rows.T - 1))
-    wanted = targets - targets.mean(axis=0)
-    told = np.empty_like(wanted)
-    for i in range(len(wanted)):
-        rest = np.delete(np.arange(len(wanted)), i)
-        ridged = kernel[np.ix_(rest, rest)] + config.noise * np.eye(len(rest))
-        told[i] = kernel[i, rest] @ np.linalg.solve(ridged, wanted[rest])
-    return told
+def fitted(
+    signal: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    config: KernelConfig | None = None,
+    *,
+    several: bool = False,
+) -> KernelHead:
+    head = KernelHead(several=several, config=config)
+    head.fit(signal, targets, groups)
+    return head
 
 
+def estimated(known: np.ndarray, targets: np.ndarray, new: np.ndarray, config: KernelConfig) -> np.ndarray:
+    """Ridge regression on the deviations from the share of each label, with the shares added again."""
+    share = targets.astype(float).mean(axis=0)
+    ridged = np.exp(config.sharpness * (known @ known.T - 1)) + config.noise * np.eye(len(known))
+    return np.exp(config.sharpness * (new @ known.T - 1)) @ np.linalg.solve(ridged, targets - share) + share
+
+
+@pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize(("n", "k"), [(2, 2), (30, 3), (90, 30)])
-def test_leave_one_out_of_sparse_rows(n: int, k: int) -> None:
+def test_logarithms_of_plain_ridge_regression(n: int, k: int, several: bool) -> None:
     signal, targets, groups = rows(n, k)
-    sparse = unit(np.where(signal > 0, signal, 0) + 1e-3).astype(np.float32)
-    config = KernelConfig(largest_block=AT_ONCE, fewest_rows=0)
-    told = KernelHead(config).fit(csr_array(sparse), targets, groups)
-    np.testing.assert_allclose(told.labels, really_left_out(sparse.astype(float), targets, config), atol=1e-3)
-    similar = sparse @ sparse.T - 2 * np.eye(n)
-    np.testing.assert_allclose(told.nearest, similar.max(axis=1), atol=1e-3)
+    new = rows(40, k, seed=1)[0]
+    config = KernelConfig(roundness=1.0)
+    told = fitted(signal, targets, groups, config, several=several).score(new)
+    centre, scale = signal.mean(axis=0), signal.std(axis=0)
+    known, asked = (unit((part - centre) / scale).astype(float) for part in (signal, new))
+    estimate, share = estimated(known, targets, asked, config), targets.mean()
+    expected = np.log((np.maximum(estimate, 0) + config.doubt) / (share + config.doubt))
+    if several:
+        expected -= np.log((np.maximum(1 - estimate, 0) + config.doubt) / (1 - share + config.doubt))
+    np.testing.assert_allclose(told.labels, expected, atol=2e-3)
+    np.testing.assert_allclose(told.nearest, np.maximum((asked @ known.T).max(axis=1), 0), atol=1e-4)
 
 
-@pytest.mark.parametrize(("n", "k"), [(30, 3), (90, 30)])
-def test_leave_one_out_of_dense_rows(n: int, k: int) -> None:
-    signal, targets, groups = rows(n, k)
-    config = KernelConfig(roundness=1.0, largest_block=AT_ONCE, fewest_rows=0)
-    told = KernelHead(config).fit(signal, targets, groups)
-    scaled = unit((signal - signal.mean(axis=0)) / signal.std(axis=0))
-    np.testing.assert_allclose(told.labels, really_left_out(scaled.astype(float), targets, config), atol=1e-3)
-
-
-def test_held_out_scores_of_few_rows_do_not_know_the_own_label() -> None:
-    signal, targets, groups = rows(40, 3)
-    told = KernelHead().fit(signal, targets, groups)
-    for i in (0, 17, 39):
-        other = targets.copy()
-        other[i] = np.roll(other[i], 1)
-        np.testing.assert_array_equal(KernelHead().fit(signal, other, groups).labels[i], told.labels[i])
-
-
-@pytest.mark.parametrize("form", [np.asarray, csr_array])
-@pytest.mark.parametrize("fewest_rows", [0, 3_000])
-def test_blocks_agree_roughly_with_all_at_once(form: type, fewest_rows: int) -> None:
-    signal, targets, groups = rows(240, 3)
-    new = form(unit(rows(100, 3, seed=1)[0]))
-    whole = KernelHead(KernelConfig(fewest_rows=fewest_rows))
-    blocks = KernelHead(KernelConfig(largest_block=100, fewest_rows=fewest_rows))
-    told = [head.fit(form(unit(signal)), targets, groups).labels for head in (whole, blocks)]
-    scored = [head.score(new).labels for head in (whole, blocks)]
-    for left, right in (told, scored):
-        assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.95
-        assert (left.argmax(axis=1) == right.argmax(axis=1)).mean() > 0.9
-
-
-def test_held_out_scores_of_blocks_are_those_of_the_blocks() -> None:
-    """With two blocks: the mean of the own block without the row, and of the other block as it is."""
+def test_each_block_answers_by_itself_and_the_mean_counts() -> None:
     signal, targets, groups = rows(20, 2)
-    sparse = unit(np.abs(signal))
-    config = KernelConfig(largest_block=10, fewest_rows=0)
-    told = KernelHead(config).fit(csr_array(sparse), targets, groups).labels
-    order = np.argsort(groups, kind="stable")
-    kernel = np.exp(config.sharpness * (sparse @ sparse.T - 1)).astype(float)
-    wanted = targets - targets.mean(axis=0)
-    for i in range(20):
-        means = []
-        for block in (order[0::2], order[1::2]):
-            used = block[block != i]
-            ridged = kernel[np.ix_(used, used)] + config.noise * np.eye(len(used))
-            means.append(kernel[i, used] @ np.linalg.solve(ridged, wanted[used]))
-        np.testing.assert_allclose(told[i], np.mean(means, axis=0), atol=1e-3)
+    new = rows(15, 2, seed=1)[0]
+    config = KernelConfig(roundness=1.0, largest_block=10)
+    told = fitted(signal, targets, groups, config).score(new).labels
+    centre, scale = signal.mean(axis=0), signal.std(axis=0)
+    known, asked = (unit((part - centre) / scale).astype(float) for part in (signal, new))
+    order, share = np.argsort(groups, kind="stable"), targets.astype(float).mean(axis=0)
+    answers = []
+    for block in (order[0::2], order[1::2]):
+        kernel = np.exp(config.sharpness * (known[block] @ known[block].T - 1)) + config.noise * np.eye(10)
+        solved = np.linalg.solve(kernel, targets[block] - share)
+        answers.append(np.exp(config.sharpness * (asked @ known[block].T - 1)) @ solved + share)
+    expected = np.log((np.maximum(np.mean(answers, axis=0), 0) + config.doubt) / (share.mean() + config.doubt))
+    np.testing.assert_allclose(told, expected, atol=2e-3)
+
+
+def test_blocks_agree_roughly_with_all_at_once() -> None:
+    signal, targets, groups = rows(240, 3)
+    new = rows(100, 3, seed=1)[0]
+    whole, blocks = (
+        fitted(signal, targets, groups, config).score(new).labels
+        for config in (KernelConfig(), KernelConfig(largest_block=100))
+    )
+    assert np.corrcoef(whole.ravel(), blocks.ravel())[0, 1] > 0.9
+    assert (whole.argmax(axis=1) == blocks.argmax(axis=1)).mean() > 0.9
+    assert not np.allclose(whole, blocks, atol=1e-3)
+
+
+def test_wide_spread_within_classes_counts_less() -> None:
+    """A column that varies as much within each class as over all tells classes apart badly."""
+    rng = np.random.default_rng(0)
+    groups = np.arange(200) % 2
+    noise = 3 * rng.normal(size=(200, 1)) @ np.ones((1, 6)) / np.sqrt(6)  # along one direction, the same in each class
+    signal = (np.eye(6)[groups] + noise + 0.2 * rng.normal(size=(200, 6))).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[groups]
+    new = (np.eye(6)[groups] + noise[::-1] + 0.2 * rng.normal(size=(200, 6))).astype(np.float32)
+    right = {}
+    for roundness in (0.1, 1.0):
+        told = fitted(signal, targets, groups, KernelConfig(roundness=roundness)).score(new).labels
+        right[roundness] = told[np.arange(200), groups] - told[np.arange(200), 1 - groups]
+    assert np.median(right[0.1]) > np.median(right[1.0]) + 0.2
 
 
 def test_duplicate_rows() -> None:
-    signal, targets, groups = rows(10, 2)
-    signal, targets, groups = (np.concatenate([part] * 3) for part in (signal, targets, groups))
-    told = KernelHead(KernelConfig(fewest_rows=0)).fit(signal, targets, groups)
+    signal, targets, groups = (np.concatenate([part] * 3) for part in rows(10, 2))
+    told = fitted(signal, targets, groups).score(signal)
     np.testing.assert_allclose(told.nearest, 1, atol=1e-5)
     assert (told.labels.argmax(axis=1) == groups).all()
 
 
 def test_one_row_a_class() -> None:
     signal, groups = np.random.default_rng(0).normal(size=(6, 50)).astype(np.float32), np.arange(6)
-    head = KernelHead()
-    told = head.fit(signal, np.eye(6, dtype=np.float32), groups)
-    assert np.isfinite(told.labels).all()
-    assert (head.score(signal + 0.01).labels.argmax(axis=1) == groups).all()
+    told = fitted(signal, np.eye(6, dtype=np.float32), groups).score(signal + 0.01).labels
+    assert (told.argmax(axis=1) == groups).all()
 
 
 def test_two_rows() -> None:
     signal = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]], dtype=np.float32)
-    head = KernelHead()
-    told = head.fit(signal, np.eye(2, dtype=np.float32), np.arange(2))
-    assert np.isfinite(told.labels).all()
+    head = fitted(signal, np.eye(2, dtype=np.float32), np.arange(2))
     assert head.score(np.array([[0.9, 0.1, 3.0]], dtype=np.float32)).labels.argmax() == 0
+
+
+def test_one_row() -> None:
+    signal = np.array([[1.0, 0.0, 3.0]], dtype=np.float32)
+    told = fitted(signal, np.array([[0, 1]], dtype=np.float32), np.array([1])).score(signal + 1)
+    assert told.labels[0, 0] < 0 < told.labels[0, 1]  # the labels' shares say it all
+    assert np.isfinite(told.nearest).all()
 
 
 def test_constant_columns_say_nothing() -> None:
     signal, targets, groups = rows(60, 3)
     new = rows(20, 3, seed=1)[0]
     constant = np.full((60, 4), 0.3, dtype=np.float32)
-    plain, wide = KernelHead(), KernelHead()
-    plain.fit(signal, targets, groups)
-    wide.fit(np.hstack([signal, constant]), targets, groups)
-    np.testing.assert_allclose(wide.score(np.hstack([new, constant[:20]])).labels, plain.score(new).labels, atol=0.02)
-
-
-def test_sparse_rows_of_nothing() -> None:
-    signal, targets, groups = rows(12, 2)
-    sparse = unit(np.abs(signal))
-    sparse[3] = 0
-    head = KernelHead()
-    told = head.fit(csr_array(sparse), targets, groups)
-    nothing = head.score(csr_array(np.zeros((2, 10), dtype=np.float32)))
-    assert np.isfinite(told.labels).all()
-    np.testing.assert_allclose(nothing.nearest, 0, atol=1e-6)
-    np.testing.assert_array_equal(*nothing.labels)
-
-
-@pytest.mark.parametrize("outside_group", [-1, 3])
-def test_rows_out_of_scope_teach_what_is_no_label(outside_group: int) -> None:
-    signal, targets, groups = rows(60, 3)
-    strange = signal[:20] + 8
-    head = KernelHead()
-    told = head.fit(
-        np.vstack([signal, strange]),
-        np.vstack([targets, np.zeros((20, 3), dtype=np.float32)]),
-        np.append(groups, np.full(20, outside_group)),
-    )
-    assert told.labels[60:].max(axis=1).mean() < told.labels[:60].max(axis=1).mean() - 0.2
+    plain = fitted(signal, targets, groups).score(new).labels
+    wide = fitted(np.hstack([signal, constant]), targets, groups).score(np.hstack([new, constant[:20]])).labels
+    assert (plain.argmax(axis=1) == wide.argmax(axis=1)).all()
+    assert np.abs(wide - plain).max() < 0.1 * np.abs(plain).max()
 
 
 def test_wide_signals_are_narrowed() -> None:
     signal, targets, groups = rows(120, 3, d=60)
-    narrow, full = KernelHead(KernelConfig(width=40)), KernelHead()
-    told = [head.fit(signal, targets, groups).labels for head in (narrow, full)]
-    arrays, _ = narrow.to_arrays()
-    assert arrays["rows"].shape == (120, 40)
+    narrow, full = (fitted(signal, targets, groups, config) for config in (KernelConfig(width=40), KernelConfig()))
+    told = [head.score(signal).labels for head in (narrow, full)]
+    assert narrow.to_arrays()[0]["rows"].shape == (120, 40)
+    assert full.to_arrays()[0]["rows"].shape == (120, 60)
     assert (told[0].argmax(axis=1) == told[1].argmax(axis=1)).mean() > 0.9

@@ -54,6 +54,13 @@ def test_all_of_a_long_text_counts() -> None:
     assert np.abs(plain - at_the_end).max() > 1e-3
 
 
+@pytest.mark.parametrize("text", ["", "卡丢了", "where is my card", "my cat has swallowed the ticket " * 200])
+def test_the_sentence_vector_has_length_one(text: str) -> None:
+    views = encoder(NAME).encode([text])
+    assert {view: vectors.shape for view, vectors in views.items()} == {"text": (1, 512), "phrases": (1, 1280)}
+    np.testing.assert_allclose(np.linalg.norm(views["text"]), 1, atol=1e-5)
+
+
 @pytest.mark.parametrize("text", ["", "a" * 2_001, "word " * 2_000, " " * 5_000, "a" * 1_999 + " b"])
 def test_pieces_lose_nothing(text: str) -> None:
     pieces = _pieces(text)

@@ -1,9 +1,14 @@
-"""Align: what does the person want done?"""
+"""Align: what does the person want done? One file a technique."""
 
 from huiyi.align.aligner import HEADS, Aligner
 from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend
 from huiyi.align.kernel import KernelConfig, KernelHead
+from huiyi.align.logistic import LogisticConfig, LogisticHead
 from huiyi.align.scope import Scope
+from huiyi.align.svm import SvmConfig, SvmHead
 
-__all__ = ["HEADS", "Aligner", "Blend", "Head", "KernelConfig", "KernelHead", "Scope", "Scores", "fit_blend"]
+__all__ = [
+    "HEADS", "Aligner", "Blend", "Head", "KernelConfig", "KernelHead", "LogisticConfig", "LogisticHead", "Scope",
+    "Scores", "SvmConfig", "SvmHead", "fit_blend",
+]  # fmt: skip

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend
-from huiyi.align.kernel import KernelConfig, KernelHead
+from huiyi.align.kernel import KernelHead
+from huiyi.align.logistic import LogisticHead
 from huiyi.align.scope import Scope
+from huiyi.align.svm import SvmHead
 from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Task
 
 if TYPE_CHECKING:
@@ -18,11 +21,27 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array, Signal
 
-HEADS: dict[str, Callable[[], Head]] = {"kernel": KernelHead}
+HEADS: dict[str, Callable[..., Head]] = {"kernel": KernelHead, "logistic": LogisticHead, "svm": SvmHead}
 """The techniques by name."""
 
-SPARSE = KernelConfig(sharpness=1.0)
-"""Sparse rows are nearly at right angles to each other; a wider kernel lets more of them speak."""
+NEIGHBOURLY = ("phrases", "history phrases")
+"""Dense signals whose rows tell more by their neighbours than along straight lines."""
+
+FOLDS = 3
+FOLDS_OF_FEW = 5
+FEW_ROWS = 3_000
+"""With fewer rows than this, heads that lack a third of them would be too weak to stand for the final ones."""
+
+
+_NAMED = -1  # the fold of names and descriptions: always there to learn from
+_NO_FOLD = -2
+
+
+def technique_for(name: str, signal: Signal) -> str:
+    """The technique that suits a signal."""
+    if not isinstance(signal, np.ndarray):
+        return "svm"
+    return "kernel" if name in NEIGHBOURLY else "logistic"
 
 
 class Aligner:
@@ -56,10 +75,13 @@ class Aligner:
             Intents of the records of ``context``, held out, in their order.
         """
         self.task = task
+        several = task.kind == "several"
         targets, groups = _targets(task, context)
         n, described = len(targets), np.asarray(named, dtype=np.intp)
+        folds = _folds(groups)
         all_targets = np.vstack([targets, np.eye(len(task.labels), dtype=np.float32)[described]])
         all_groups = np.concatenate([groups, described])
+        all_folds = np.concatenate([folds, np.full(len(described), _NAMED)])
         self._heads: dict[str, Head] = {}
         held_out: dict[str, Scores] = {}
         for column, (name, signal) in enumerate(context.signals.items()):
@@ -68,19 +90,19 @@ class Aligner:
             if names is not None:
                 taught = _stacked(signal, names.signals[name])
                 present = np.append(present, names.present[:, column])
-            rows = np.flatnonzero(present)
-            if len(rows) < 2:
+            if present.sum() < 2:
                 continue
-            head = KernelHead() if isinstance(taught, np.ndarray) else KernelHead(SPARSE)
-            told = head.fit(taught[rows], all_targets[rows], all_groups[rows])
-            held_out[name] = _spread(told, rows, len(all_targets), len(task.labels), n)
+            make = partial(HEADS[technique_for(name, taught)], several=several)
+            head, told = _cross_fitted(make, taught, all_targets, all_groups, all_folds, present)
+            held_out[name] = Scores(told.labels[:n], None if told.nearest is None else told.nearest[:n])
             self._heads[name] = head
             if tick is not None:
                 tick(1)
-        inside = groups != len(task.labels)  # without any such row there is no evidence: prior weights hold
-        several = task.kind == "several"
-        labels = {name: scores.labels[inside] for name, scores in held_out.items()}
-        self.blend = fit_blend(labels, targets[inside], several=several)
+        inside = groups != len(task.labels)
+        # Heads that never saw a row's label say nothing of how good they are. Without evidence prior weights hold.
+        evident = inside & _taught_elsewhere(all_targets, all_folds)[:n]
+        labels = {name: scores.labels[evident] for name, scores in held_out.items()}
+        self.blend = fit_blend(labels, targets[evident], several=several)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, n)
         self._scope = Scope()
@@ -134,29 +156,77 @@ class Aligner:
 
     def _scores(self, context: Context) -> dict[str, Scores]:
         """Scores of every head, zero where its signal is missing."""
-        k, n = len(self.task.labels), len(context.records)
         columns = {name: column for column, name in enumerate(context.signals)}
         told: dict[str, Scores] = {}
         for name, head in self._heads.items():
             rows = np.flatnonzero(context.present[:, columns[name]])
-            if len(rows) == n:
-                told[name] = head.score(context.signals[name])
-            elif len(rows):
-                told[name] = _spread(head.score(context.signals[name][rows]), rows, n, k, n)
-            else:
-                told[name] = Scores(np.zeros((n, k), np.float32), np.zeros(n, np.float32))
+            signal = context.signals[name]
+            some = signal if len(rows) == signal.shape[0] else signal[rows]
+            told[name] = _spread(head.score(some), rows, signal.shape[0])
         return told
 
     def _mixed_and_clues(self, told: Mapping[str, Scores], n: int) -> tuple[Array, Array]:
-        """Log-odds (n, k), and the clues of familiarity (n, 3): best score, nearest row, lead of the best."""
-        k = len(self.task.labels)
+        """Log-odds (n, k), and the clues of familiarity (n, 2): the best score, and the nearest row."""
         if not self.blend.weights:
-            return np.zeros((n, k), np.float32), np.zeros((n, 3), np.float32)
+            return np.zeros((n, len(self.task.labels)), np.float32), np.zeros((n, 2), np.float32)
         mixed = self.blend.mix({name: scores.labels for name, scores in told.items()})
-        total = sum(self.blend.weights.values())
-        nearest = sum(weight * told[name].nearest for name, weight in self.blend.weights.items()) / total
-        best = np.partition(mixed, max(k - 2, 0), axis=1)[:, -2:]
-        return mixed, np.column_stack([best[:, -1], nearest, best[:, -1] - best[:, 0]])
+        nearest, total = np.zeros(n, np.float32), 0.0
+        for name, weight in self.blend.weights.items():
+            near = told[name].nearest
+            if near is not None:
+                nearest += np.float32(weight) * near
+                total += weight
+        nearest /= np.float32(total or 1)
+        return mixed, np.column_stack([mixed.max(axis=1), nearest])
+
+
+def _folds(groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The fold of each row: as many of each as can be, and each with its share of every class."""
+    n = len(groups)
+    count = min(n, FOLDS if n >= FEW_ROWS else FOLDS_OF_FEW)
+    folds = np.zeros(n, dtype=np.intp)
+    folds[np.argsort(groups, kind="stable")] = np.arange(n) % max(count, 1)
+    return folds
+
+
+def _taught_elsewhere(targets: Array, folds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether each label of each row occurs outside the row's fold too."""
+    total = targets.sum(axis=0)
+    taught = np.ones(len(targets), dtype=bool)
+    for fold in np.unique(folds[folds >= 0]):
+        rows = folds == fold
+        taught[rows] = ~(targets[rows] * (targets[rows].sum(axis=0) == total)).any(axis=1)
+    return taught
+
+
+def _cross_fitted(
+    make: Callable[[], Head],
+    signal: Signal,
+    targets: Array,
+    groups: NDArray[np.intp],
+    folds: NDArray[np.intp],
+    present: NDArray[np.bool_],
+) -> tuple[Head, Scores]:
+    """Fit a head on all rows that are present, and tell each row by another, fitted without the row's fold.
+
+    Rows of the fold _NAMED are always learnt from.
+    """
+
+    def fitted(left_out: int) -> tuple[Head, NDArray[np.intp], Scores]:
+        head = make()
+        rows, asked = np.flatnonzero(present & (folds != left_out)), np.flatnonzero(present & (folds == left_out))
+        head.fit(signal[rows], targets[rows], groups[rows])
+        return head, asked, head.score(signal[asked])
+
+    parts = [part for part in range(folds.max(initial=0) + 1) if (present & (folds != part)).any()]
+    head, asked, told = fitted(_NO_FOLD)
+    held_out = _spread(told, asked, len(folds))
+    for part in parts:
+        _, asked, told = fitted(part)
+        held_out.labels[asked] = told.labels
+        if held_out.nearest is not None:
+            held_out.nearest[asked] = told.nearest
+    return head, held_out
 
 
 def _targets(task: Task, context: Context) -> tuple[Array, NDArray[np.intp]]:
@@ -172,7 +242,7 @@ def _targets(task: Task, context: Context) -> tuple[Array, NDArray[np.intp]]:
             groups[row] = len(task.labels)
             continue
         targets[row, [place[label] for label in labels]] = 1
-        if task.kind == "choice":
+        if len(labels) == 1:
             groups[row] = place[labels[0]]
         else:
             groups[row] = len(task.labels) + 1 + sets.setdefault(tuple(sorted(labels)), len(sets))
@@ -189,11 +259,17 @@ def _stacked(signal: Signal, below: Signal) -> Signal:
     return csr_array(vstack([signal, csr_array(below)]))
 
 
-def _spread(told: Scores, rows: NDArray[np.intp], n: int, k: int, kept: int) -> Scores:
-    """Put the scores of some rows in their places among n, zero elsewhere; return the first ``kept``."""
-    labels, nearest = np.zeros((n, k), np.float32), np.zeros(n, np.float32)
-    labels[rows], nearest[rows] = told.labels, told.nearest
-    return Scores(labels[:kept], nearest[:kept])
+def _spread(told: Scores, rows: NDArray[np.intp], n: int) -> Scores:
+    """Put the scores of some rows in their places among n, zero elsewhere."""
+    if len(rows) == n:
+        return told
+    labels = np.zeros((n, told.labels.shape[1]), np.float32)
+    labels[rows] = told.labels
+    if told.nearest is None:
+        return Scores(labels)
+    nearest = np.zeros(n, np.float32)
+    nearest[rows] = told.nearest
+    return Scores(labels, nearest)
 
 
 def _plain(task: Task) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from huiyi.values import Array, Signal
@@ -18,32 +17,33 @@ class Scores:
     """What one head says of n rows.
 
     Attributes:
-        labels: Shape (n, k). Zero is no opinion; the more above zero, the
-            likelier the label.
+        labels: Shape (n, k). The higher, the likelier the label; zero is what
+            would be said of an average label without looking at the row.
         nearest: Shape (n,), the similarity of the most similar training row,
-            0 (nothing alike) to 1 (the same).
+            0 (nothing alike) to 1 (the same). None where a head keeps no rows.
     """
 
     labels: Array
-    nearest: Array
+    nearest: Array | None = None
 
 
 class Head(Protocol):
     """Maps one signal to scores for k labels."""
 
-    def fit(self, signal: Signal, targets: Array, groups: NDArray[np.intp]) -> Scores:
-        """Learn from rows, and return what it says of each row when not shown that row.
+    def fit(self, signal: Signal, targets: Array, groups: NDArray[Any]) -> None:
+        """Learn from rows.
 
         Args:
             signal: Shape (n, d).
-            targets: Shape (n, k): 1 where the label is right, else 0.
+            targets: Shape (n, k): 1 where the label is right, else 0. A row
+                without any is out of scope, or has none of several.
             groups: Shape (n,): a number that rows of one class share, for what
                 is learnt about spread within classes.
         """
         ...
 
     def score(self, signal: Signal) -> Scores:
-        """Return scores of new rows."""
+        """Return scores of rows."""
         ...
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 WORTH_KEEPING = 0.002
 """A head stays only if leaving it out makes the held-out log-loss worse by this share: the others are then enough."""
 
+FEWEST_ROWS = 100
+"""With fewer rows than this all heads stay: what so few say of a head is mostly chance."""
 
 MOST_SCORES = 4_000_000
 """Of more scores a head than this, evenly spread rows are enough to find a weight."""
 
-PRIOR_WEIGHT = 8.0
+PRIOR_WEIGHT = 3.6
 PRIOR_OFFSET = -2.0
 """What the weights add up to, and the offset, before there is any evidence."""
 
@@ -70,9 +72,9 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
         several: Whether each label stands for itself.
 
     Example:
-        >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1]]
-        >>> noise = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [1, 0]]) - 0.5
-        >>> unsure = np.where(np.arange(6)[:, None] == 0, 0.5 - right, right - 0.5)
+        >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1] * 20]
+        >>> noise = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [1, 0]] * 20) - 0.5
+        >>> unsure = np.where(np.arange(120)[:, None] % 6 == 0, 0.5 - right, right - 0.5)
         >>> sorted(fit_blend({"good": unsure, "noise": noise}, right).weights)
         ['good']
     """
@@ -82,7 +84,7 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
     step = max(1, targets.size // MOST_SCORES)
     scores, targets = {name: told[::step] for name, told in scores.items()}, targets[::step]
     blend, loss = _fitted(names, scores, targets, several)
-    while len(names) > 1:
+    while len(names) > 1 and len(targets) >= FEWEST_ROWS:
         trials = [(_fitted([n for n in names if n != name], scores, targets, several), name) for name in names]
         (without, worse), name = min(trials, key=lambda trial: trial[0][1])
         if worse > loss * (1 + WORTH_KEEPING):

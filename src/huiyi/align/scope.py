@@ -1,11 +1,10 @@
 """How familiar a record looks, without any example of what is out of scope.
 
-A record is strange when no label scores high, when nothing in the training
-rows is near it, and when the best label hardly stands out. Each of these is
-measured on the training rows held out, brought to one scale, and summed; the
-sum is then told as the share of in-scope rows that look stranger still. That
-share is a conformal p-value, so a level of 0.05 gives up about one in-scope row in
-twenty, whatever the data.
+A record is strange when no label scores high, and when nothing in the training
+rows is near it. Both are measured on the training rows held out, brought to
+one scale, and summed; the sum is then told as the share of in-scope rows that
+look stranger still. That share is a conformal p-value, so a level of 0.05 gives
+up about one in-scope row in twenty, whatever the data.
 
 Source:
     Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and

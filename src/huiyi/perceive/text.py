@@ -67,7 +67,7 @@ class TextPerceiver:
     Example:
         >>> signals, present = TextPerceiver().perceive([Record(text="where is my card"), Record()])
         >>> {name: signal.shape for name, signal in signals.items()}, present.tolist()
-        ({'text': (2, 1024), 'phrases': (2, 1280)}, [True, False])
+        ({'text': (2, 512), 'phrases': (2, 1280)}, [True, False])
     """
 
     def __init__(

