@@ -12,7 +12,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,9 @@ FEWEST_ROWS = 100
 MOST_SCORES = 4_000_000
 """Of more scores a head than this, evenly spread rows are enough to find a weight."""
 
-PRIOR_WEIGHT = 3.6
+PRIOR_WEIGHT = 1.2
 PRIOR_OFFSET = -2.0
-"""What the weights add up to, and the offset, before there is any evidence."""
+"""The weight of a head of which nothing better is known, and the offset, before there is any evidence."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,16 @@ class Blend:
         return _softmax(mixed)
 
 
-def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = False) -> Blend:
+def fit_blend(
+    scores: Mapping[str, Array], targets: Array, *, several: bool = False, prior: Mapping[str, float] | None = None
+) -> Blend:
     """Fit weights on held-out scores and leave out the heads that add nothing.
 
     Args:
         scores: Head name to held-out scores, shape (n, k).
         targets: Shape (n, k), 1 where right.
         several: Whether each label stands for itself.
+        prior: Head name to its weight before there is any evidence.
 
     Example:
         >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1] * 20]
@@ -79,13 +82,16 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
         ['good']
     """
     names = list(scores)
+    prior = {name: (prior or {}).get(name, PRIOR_WEIGHT) for name in names}
     if not len(targets):
-        return Blend({name: PRIOR_WEIGHT / len(names) for name in names}, several, PRIOR_OFFSET if several else 0.0)
+        return Blend(prior, several, PRIOR_OFFSET if several else 0.0)
     step = max(1, targets.size // MOST_SCORES)
     scores, targets = {name: told[::step] for name, told in scores.items()}, targets[::step]
-    blend, loss = _fitted(names, scores, targets, several)
+    blend, loss = _fitted({name: prior[name] for name in names}, scores, targets, several)
     while len(names) > 1 and len(targets) >= FEWEST_ROWS:
-        trials = [(_fitted([n for n in names if n != name], scores, targets, several), name) for name in names]
+        trials = [
+            (_fitted({n: prior[n] for n in names if n != name}, scores, targets, several), name) for name in names
+        ]
         (without, worse), name = min(trials, key=lambda trial: trial[0][1])
         if worse > loss * (1 + WORTH_KEEPING):
             break
@@ -94,11 +100,13 @@ def fit_blend(scores: Mapping[str, Array], targets: Array, *, several: bool = Fa
     return blend
 
 
-def _fitted(names: Sequence[str], scores: Mapping[str, Array], targets: Array, several: bool) -> tuple[Blend, float]:
+def _fitted(
+    prior: Mapping[str, float], scores: Mapping[str, Array], targets: Array, several: bool
+) -> tuple[Blend, float]:
     """Best non-negative weights of these heads, and their held-out log-loss."""
     from scipy.optimize import minimize
 
-    stack = [np.asarray(scores[name], dtype=np.float64) for name in names]
+    stack = [np.asarray(scores[name], dtype=np.float64) for name in prior]
     n = len(targets)
     objective: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]
     if several:
@@ -118,7 +126,7 @@ def _fitted(names: Sequence[str], scores: Mapping[str, Array], targets: Array, s
             loss = -np.log(np.maximum(shares[rows, right], np.finfo(float).tiny)).sum() / n
             return float(loss), np.array([float((shares * s).sum() - s[rows, right].sum()) / n for s in stack])
 
-    start = [PRIOR_WEIGHT / len(stack)] * len(stack) + ([PRIOR_OFFSET] if several else [])
+    start = [*prior.values(), *([PRIOR_OFFSET] if several else [])]
     bounds = [(1e-3, 200.0)] * len(stack) + ([(-50.0, 50.0)] if several else [])
     first = np.array(start[: len(stack)])
 
@@ -130,7 +138,7 @@ def _fitted(names: Sequence[str], scores: Mapping[str, Array], targets: Array, s
         return loss + float((ratio**2).sum()) / (2 * n), slope
 
     found = minimize(penalised, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    weights = {name: float(w) for name, w in zip(names, found.x, strict=False)}
+    weights = {name: float(w) for name, w in zip(prior, found.x, strict=False)}
     return Blend(weights, several, float(found.x[-1]) if several else 0.0), float(found.fun)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -103,7 +104,10 @@ class SvmHead:
             return
         from sklearn.svm import LinearSVC
 
-        machine = LinearSVC(C=self.config.penalty, max_iter=10_000, random_state=0).fit(signal, classes)
+        machine = LinearSVC(C=self.config.penalty, max_iter=10_000, random_state=0)
+        with catch_warnings():
+            simplefilter("ignore", UserWarning)  # "`y` could represent a regression problem": one row a class is fine
+            machine.fit(signal, classes)
         own, bias = machine.coef_, machine.intercept_
         if len(names) == 2:
             own, bias = np.vstack([-own, own]), np.append(-bias, bias)
