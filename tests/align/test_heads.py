@@ -113,11 +113,11 @@ def test_saving_and_loading_and_fitting_twice(name: str, several: bool) -> None:
         np.testing.assert_array_equal(other.score(new).labels, head.score(new).labels)
 
 
-def test_only_the_kernel_knows_the_nearest_row(name: str) -> None:
+def test_only_logistic_regression_knows_the_nearest_row(name: str) -> None:
     signal, targets, groups = rows(20)
     head = fitted(name, False, signal, targets, groups)
     same, other = (head.score(FORMS[name](asked)).nearest for asked in (signal, rows(20, seed=1)[0]))
-    if name != "kernel":
+    if name != "logistic":
         assert same is None
         return
     assert same.dtype == np.float32

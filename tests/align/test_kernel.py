@@ -53,7 +53,6 @@ def test_logarithms_of_plain_ridge_regression(n: int, k: int, several: bool) -> 
     if several:
         expected -= np.log((np.maximum(1 - estimate, 0) + config.doubt) / (1 - share + config.doubt))
     np.testing.assert_allclose(told.labels, expected, atol=2e-3)
-    np.testing.assert_allclose(told.nearest, np.maximum((asked @ known.T).max(axis=1), 0), atol=1e-4)
 
 
 def test_each_block_answers_by_itself_and_the_mean_counts() -> None:
@@ -103,7 +102,6 @@ def test_wide_spread_within_classes_counts_less() -> None:
 def test_duplicate_rows() -> None:
     signal, targets, groups = (np.concatenate([part] * 3) for part in rows(10, 2))
     told = fitted(signal, targets, groups).score(signal)
-    np.testing.assert_allclose(told.nearest, 1, atol=1e-5)
     assert (told.labels.argmax(axis=1) == groups).all()
 
 
@@ -123,7 +121,7 @@ def test_one_row() -> None:
     signal = np.array([[1.0, 0.0, 3.0]], dtype=np.float32)
     told = fitted(signal, np.array([[0, 1]], dtype=np.float32), np.array([1])).score(signal + 1)
     assert told.labels[0, 0] < 0 < told.labels[0, 1]  # the labels' shares say it all
-    assert np.isfinite(told.nearest).all()
+    assert told.nearest is None
 
 
 def test_constant_columns_say_nothing() -> None:

@@ -14,6 +14,7 @@ from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmHead
+from huiyi.together import side_by_side
 from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Task
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array, Signal
 
-HEADS: dict[str, Callable[..., Head]] = {"kernel": KernelHead, "logistic": LogisticHead, "svm": SvmHead}
-"""The techniques by name."""
+HEADS: dict[str, Callable[..., Head]] = {"kernel": KernelHead, "svm": SvmHead, "logistic": LogisticHead}
+"""The techniques by name, those that take longest first."""
 
 NEIGHBOURLY = ("phrases", "history phrases")
 """Dense signals whose rows tell more by their neighbours than along straight lines."""
@@ -85,9 +86,8 @@ class Aligner:
         all_targets = np.vstack([targets, np.eye(len(task.labels), dtype=np.float32)[described]])
         all_groups = np.concatenate([groups, described])
         all_folds = np.concatenate([folds, np.full(len(described), _NAMED)])
-        self._heads: dict[str, Head] = {}
-        held_out: dict[str, Scores] = {}
-        prior: dict[str, float] = {}
+        techniques: dict[str, str] = {}
+        jobs: dict[str, Callable[[], tuple[Head, Scores]]] = {}
         for column, (name, signal) in enumerate(context.signals.items()):
             present = context.present[:, column]
             taught = signal
@@ -96,10 +96,13 @@ class Aligner:
                 present = np.append(present, names.present[:, column])
             if present.sum() < 2:
                 continue
-            technique = technique_for(name, taught)
-            prior[name] = PRIOR_WEIGHTS[technique]
-            make = partial(HEADS[technique], several=several)
-            head, told = _cross_fitted(make, taught, all_targets, all_groups, all_folds, present)
+            techniques[name] = technique_for(name, taught)
+            make = partial(HEADS[techniques[name]], several=several)
+            jobs[name] = partial(_cross_fitted, make, taught, all_targets, all_groups, all_folds, present)
+        self._heads: dict[str, Head] = {}
+        held_out: dict[str, Scores] = {}
+        order = sorted(jobs, key=lambda name: list(HEADS).index(techniques[name]))
+        for name, (head, told) in zip(order, side_by_side([jobs[name] for name in order]), strict=True):
             held_out[name] = Scores(told.labels[:n], None if told.nearest is None else told.nearest[:n])
             self._heads[name] = head
             if tick is not None:
@@ -108,6 +111,7 @@ class Aligner:
         # Heads that never saw a row's label say nothing of how good they are. Without evidence prior weights hold.
         evident = inside & _taught_elsewhere(all_targets, all_folds)[:n]
         labels = {name: scores.labels[evident] for name, scores in held_out.items()}
+        prior = {name: PRIOR_WEIGHTS[technique] for name, technique in techniques.items()}
         self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, n)

@@ -94,18 +94,14 @@ class KernelHead:
             self._coefficients[block] = cho_solve(factor, targets[block] - self._prior, check_finite=False) / count
 
     def score(self, signal: Signal) -> Scores:
-        """Logarithms of the estimated probabilities, less that of a label's mean share, and the nearest row."""
+        """Logarithms of the estimated probabilities, less that of a label's mean share."""
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
-        n = len(signal)
-        told, nearest = np.empty((n, len(self._prior)), np.float32), np.empty(n, np.float32)
-        for start in range(0, n, _ROWS_AT_ONCE):
+        estimate = np.empty((len(signal), len(self._prior)), np.float32)
+        for start in range(0, len(signal), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            kernel = self._kernel(self._prepared(signal[part]), self._rows)
-            nearest[part] = kernel.max(axis=1)
-            told[part] = kernel @ self._coefficients
-        told += self._prior
-        nearest = np.clip(1 + np.log(np.maximum(nearest, np.finfo(np.float32).tiny)) / self.config.sharpness, 0, 1)
-        return Scores(self._log(told) - self._log(self._prior.mean()), nearest)
+            estimate[part] = self._kernel(self._prepared(signal[part]), self._rows) @ self._coefficients
+        estimate += self._prior
+        return Scores(self._log(estimate) - self._log(self._prior.mean()))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The training rows as the kernel sees them, and a coefficient for each row and label."""
@@ -149,6 +145,8 @@ def _rounding(signal: Array, groups: NDArray[np.intp], config: KernelConfig) -> 
     then drawn towards a sphere, because few rows tell little about it, and the
     rows are kept to the directions in which they differ most.
     """
+    from scipy.linalg import eigh
+
     centre = signal.mean(axis=0)
     scale = 1 / (signal.std(axis=0) + 1e-6)
     rows = (signal - centre) * scale
@@ -156,30 +154,16 @@ def _rounding(signal: Array, groups: NDArray[np.intp], config: KernelConfig) -> 
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), rows.shape[1]), dtype=np.float32)
     np.add.at(sums, place, rows)
-    residual = rows - (sums / sizes[:, None])[place]
-    n, d = residual.shape
-    mean = float((residual**2).sum()) / d
-    if mean > 1e-9:
-        values, vectors = _principal(residual * np.sqrt((1 - config.roundness) / mean))
-        stretch = (values + config.roundness) ** -0.5 - config.roundness**-0.5
-        round_map = config.roundness**-0.5 * np.eye(d, dtype=np.float32) + (vectors * stretch) @ vectors.T
-    else:  # one row a class: nothing is known about the spread
-        round_map = np.eye(d, dtype=np.float32)
+    n, d = rows.shape
+    mean = float((rows**2).sum() - (sums**2 / sizes[:, None]).sum()) / d
+    round_map = np.eye(d, dtype=np.float32)
+    total = rows.T @ rows
+    if mean > 1e-9:  # else one row a class: nothing is known about the spread
+        within = total - sums.T @ (sums / sizes[:, None])
+        values, vectors = eigh(within * np.float32((1 - config.roundness) / mean), driver="evd")
+        round_map = (vectors * (np.maximum(values, 0) + config.roundness) ** -0.5) @ vectors.T
     directions = scale[:, None] * round_map
     if d > config.width and n > config.width:
-        _, spread = _principal(rows @ round_map)
+        _, spread = eigh(round_map @ total @ round_map, driver="evd")
         directions = directions @ spread[:, -config.width :]
     return {"centre": centre.astype(np.float32), "directions": directions.astype(np.float32)}
-
-
-def _principal(rows: Array) -> tuple[Array, Array]:
-    """Eigenvalues, rising, and eigenvectors (d, r) of rows.T @ rows, by way of the smaller of its two products."""
-    from scipy.linalg import eigh
-
-    if rows.shape[0] >= rows.shape[1]:
-        values, vectors = eigh(rows.T @ rows, driver="evd")
-        return np.maximum(values, 0), vectors
-    values, left = eigh(rows @ rows.T, driver="evd")
-    kept = values > values[-1] * 1e-6
-    values = values[kept]
-    return values, rows.T @ (left[:, kept] / np.sqrt(values))

@@ -2,7 +2,8 @@
 
 Trained on the likelihood itself, it is the best calibrated of the heads, and
 its straight lines hold where new texts differ a little in kind from those
-learnt from, which neighbours do not.
+learnt from, which neighbours do not. It keeps the training rows all the same,
+to tell how near the nearest is: what is far from all of them is strange.
 
 Source:
     Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning",
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.values import Array, Signal
+
+_ROWS_AT_ONCE = 2_048
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class LogisticHead:
 
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
         self._centre = signal.mean(axis=0)
-        rows = self._prepared(signal)
+        self._rows = self._prepared(signal)
+        rows = _with_one(self._rows)
         k = targets.shape[1]
         none = 1 - targets.sum(axis=1, keepdims=True)
         if not self.several and none.any():
@@ -99,24 +103,34 @@ class LogisticHead:
             self._weights[-1] -= np.float32(np.log(share / (1 - share)))
 
     def score(self, signal: Signal) -> Scores:
-        """Log-odds of each label, less those of an average one."""
+        """Log-odds of each label, less those of an average one, and the cosine with the nearest row."""
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
-        return Scores(self._prepared(signal) @ self._weights)
+        rows = self._prepared(signal)
+        nearest = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            nearest[part] = (rows[part] @ self._rows.T).max(axis=1)
+        return Scores(_with_one(rows) @ self._weights, np.clip(nearest, 0, 1))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
-        """The centre, and a weight for each number of the signal and label; the last row is the bias."""
-        return {"centre": self._centre, "weights": self._weights}, {"several": self.several, **asdict(self.config)}
+        """The centre, the training rows, and a weight for each number of the signal and label; the last is the bias."""
+        arrays = {"centre": self._centre, "rows": self._rows, "weights": self._weights}
+        return arrays, {"several": self.several, **asdict(self.config)}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
         options = dict(config)
         self.several = options.pop("several")
         self.config = LogisticConfig(**options)
-        self._centre, self._weights = arrays["centre"], arrays["weights"]
+        self._centre, self._rows, self._weights = arrays["centre"], arrays["rows"], arrays["weights"]
 
     def _prepared(self, signal: Array) -> Array:
-        """Centred rows of unit length, each with a last number 1 for the bias."""
-        centred = signal - self._centre
+        """Centred rows of unit length."""
+        centred: Array = (signal - self._centre).astype(np.float32, copy=False)
         centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        prepared: Array = np.hstack([centred, np.ones((len(centred), 1))]).astype(np.float32)
-        return prepared
+        return centred
+
+
+def _with_one(rows: Array) -> Array:
+    """The rows, each with a last number 1 for the bias."""
+    return np.hstack([rows, np.ones((len(rows), 1), dtype=np.float32)])

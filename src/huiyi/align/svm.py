@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from huiyi.values import Array, Signal
 
 _ROWS_AT_ONCE = 2_048
+_ONE_AT_A_TIME = Lock()  # LIBLINEAR draws from one generator a process; two fits at once would share the draws
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class SvmHead:
         from sklearn.svm import LinearSVC
 
         machine = LinearSVC(C=self.config.penalty, max_iter=10_000, random_state=0)
-        with catch_warnings():
+        with _ONE_AT_A_TIME, catch_warnings():
             simplefilter("ignore", UserWarning)  # "`y` could represent a regression problem": one row a class is fine
             machine.fit(signal, classes)
         own, bias = machine.coef_, machine.intercept_

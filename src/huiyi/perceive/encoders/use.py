@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import InputError
+from huiyi.together import side_by_side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +37,7 @@ TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c59
 WINDOW_TOKENS = 256  # a longer text is the mean of its windows
 PIECE_CHARACTERS = 2_000  # the tokenizer reads a long text piece by piece, cut at white space where there is some
 MOST_WINDOWS = 128  # at once; only a long text has more
+BATCHES_AT_ONCE = 64  # are cut into tokens before the first of them is encoded
 BATCH_TOKENS = 512  # keeps the working set near the size of a processor's cache
 
 _CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
@@ -80,23 +84,31 @@ class UniversalSentenceEncoder:
         if self._weights is None:
             self._tokenizer, self._weights = _load()
         vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
-        for first, last, windows, owners in self._batches(texts):
-            encoded = np.vstack(
-                [self._forward(windows[i : i + MOST_WINDOWS]) for i in range(0, len(windows), MOST_WINDOWS)]
-            )
-            if len(windows) > last - first:
-                starts = np.searchsorted(owners, np.arange(last - first))
-                encoded = np.add.reduceat(encoded, starts, axis=0) / np.bincount(owners)[:, None]
-                sentence = encoded[:, :_EMBEDDING]
-                sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
-            vectors[first:last] = encoded
-            if tick is not None:
-                tick(last - first)
+        batches = self._batches(texts)
+        while some := list(islice(batches, BATCHES_AT_ONCE)):
+            encoded = side_by_side([partial(self._encoded, *batch) for *_, batch in some])
+            for (first, last, _), rows in zip(some, encoded, strict=True):
+                vectors[first:last] = rows
+                if tick is not None:
+                    tick(last - first)
         text, phrases = np.split(vectors, [self.widths["text"]], axis=1)
         return {"text": text, "phrases": phrases}
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[int, int, list[list[int]], NDArray[np.intp]]]:
-        """Yield (first text, last text, token windows, the text each window belongs to, counted from the first)."""
+    def _encoded(self, windows: list[list[int]], owners: NDArray[np.intp]) -> Array:
+        """Encode token windows to one row a text, the mean of its windows, shape (texts, 1792)."""
+        encoded = np.vstack(
+            [self._forward(windows[i : i + MOST_WINDOWS]) for i in range(0, len(windows), MOST_WINDOWS)]
+        )
+        count = int(owners[-1]) + 1
+        if len(windows) > count:
+            starts = np.searchsorted(owners, np.arange(count))
+            encoded = np.add.reduceat(encoded, starts, axis=0) / np.bincount(owners)[:, None]
+            sentence = encoded[:, :_EMBEDDING]
+            sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
+        return encoded
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[int, int, tuple[list[list[int]], NDArray[np.intp]]]]:
+        """Yield first text, last text, and (token windows, the text each belongs to, counted from the first)."""
         first, tokens = 0, 0
         windows: list[list[int]] = []
         owners: list[int] = []
@@ -104,13 +116,13 @@ class UniversalSentenceEncoder:
             own = self._windows(text)
             size = sum(map(len, own))
             if windows and tokens + size > BATCH_TOKENS:
-                yield first, i, windows, np.array(owners)
+                yield first, i, (windows, np.array(owners))
                 first, tokens, windows, owners = i, 0, [], []
             windows += own
             owners += [i - first] * len(own)
             tokens += size
         if windows:
-            yield first, len(texts), windows, np.array(owners)
+            yield first, len(texts), (windows, np.array(owners))
 
     def _windows(self, text: str) -> list[list[int]]:
         """Token ids of a text, in windows that the encoder can take, each with its start and end marks."""
