@@ -336,13 +336,15 @@ def _print_notices(notices: Sequence[str]) -> None:
 
 
 def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence[Decision]) -> None:
-    """One act, one question and one refusal in each language."""
+    """One act, one question and one refusal in each language; the refusal of something that is out of scope."""
     from huiyi.decide import language_of
+    from huiyi.values import OUT_OF_SCOPE
 
     for language in ("en", "zh"):
         for kind in ("act", "clarify", "decline"):
             for record, decision in zip(records, decisions, strict=True):
-                if decision.kind == kind and language_of(record.text or "") == language:
+                is_apt = kind != "decline" or OUT_OF_SCOPE in record.labels.values()
+                if decision.kind == kind and is_apt and language_of(record.text or "") == language:
                     lines = [f"\n“{record.text}”", *_in_words(decision, model, language)]
                     _console().print("\n".join(lines), markup=False, highlight=False)
                     break

@@ -36,7 +36,6 @@ FOLDS_OF_FEW = 5
 FEW_ROWS = 3_000
 """With fewer rows than this, heads that lack a third of them would be too weak to stand for the final ones."""
 
-
 _NAMED = -1  # the fold of names and descriptions: always there to learn from
 _NO_FOLD = -2
 
@@ -110,8 +109,8 @@ class Aligner:
         inside = groups != len(task.labels)
         # Heads that never saw a row's label say nothing of how good they are. Without evidence prior weights hold.
         evident = inside & _taught_elsewhere(all_targets, all_folds)[:n]
-        labels = {name: scores.labels[evident] for name, scores in held_out.items()}
-        prior = {name: PRIOR_WEIGHTS[technique] for name, technique in techniques.items()}
+        labels = {name: held_out[name].labels[evident] for name in jobs}
+        prior = {name: PRIOR_WEIGHTS[techniques[name]] for name in jobs}
         self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, n)
