@@ -48,7 +48,8 @@ def test_logarithms_of_plain_ridge_regression(n: int, k: int, several: bool) -> 
     told = fitted(signal, targets, groups, config, several=several).score(new)
     centre, scale = signal.mean(axis=0), signal.std(axis=0)
     known, asked = (unit((part - centre) / scale).astype(float) for part in (signal, new))
-    estimate, share = estimated(known, targets, asked, config), targets.mean()
+    estimate = estimated(known, targets, asked, config)
+    share = targets.mean(axis=0) if several else targets.mean()
     expected = np.log((np.maximum(estimate, 0) + config.doubt) / (share + config.doubt))
     if several:
         expected -= np.log((np.maximum(1 - estimate, 0) + config.doubt) / (1 - share + config.doubt))

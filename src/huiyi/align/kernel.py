@@ -94,14 +94,15 @@ class KernelHead:
             self._coefficients[block] = cho_solve(factor, targets[block] - self._prior, check_finite=False) / count
 
     def score(self, signal: Signal) -> Scores:
-        """Logarithms of the estimated probabilities, less that of a label's mean share."""
+        """Logarithms of the estimated probabilities, less that of a label's mean share, or its own for ``several``."""
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
         estimate = np.empty((len(signal), len(self._prior)), np.float32)
         for start in range(0, len(signal), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             estimate[part] = self._kernel(self._prepared(signal[part]), self._rows) @ self._coefficients
         estimate += self._prior
-        return Scores(self._log(estimate) - self._log(self._prior.mean()))
+        # Of one label or another the rare are rarer; of several, each is weighed against its own share.
+        return Scores(self._log(estimate) - self._log(self._prior if self.several else self._prior.mean()))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The training rows as the kernel sees them, and a coefficient for each row and label."""
