@@ -39,8 +39,9 @@ def start_up(model: str) -> list[dict[str, Any]]:
     ours, numpy = seconds(python, "-c", "import huiyi"), seconds(python, "-c", "import numpy")
     cold = seconds(python, "-m", "huiyi", "decide", model, "where is my berth?")
     sklearn = seconds(python, "-c", "import sklearn")
-    code = "import sys, resource, huiyi; m = huiyi.load(sys.argv[1]); m.decide('where is my berth?'); "
-    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    code = "import sys, huiyi; m = huiyi.load(sys.argv[1]); m.decide('where is my berth?'); "
+    # Not ru_maxrss: a child begins with the peak of the process it was forked from.
+    code += "print(next(int(l.split()[1]) // 1024 for l in open('/proc/self/status') if l.startswith('VmHWM')))"
     memory = subprocess.run([python, "-c", code, model], check=True, capture_output=True, text=True).stdout
     return [
         {"what": f"of {', '.join(HEAVY)} loaded by `import huiyi`", "got": loaded},
