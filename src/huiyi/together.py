@@ -26,7 +26,9 @@ def side_by_side(jobs: Collection[Callable[[], T]]) -> Iterator[T]:
     import scipy.linalg  # noqa: F401  its own copy of the library must be there to be counted
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    cores = max((library["num_threads"] for library in threadpool_info()), default=1)
+    # OpenMP is left alone: it keeps a number for each thread, so a limit set here would not reach the jobs.
+    blas = (library for library in threadpool_info() if library["user_api"] == "blas")
+    cores = max((library["num_threads"] for library in blas), default=1)
     at_once = max(1, min(cores, len(jobs)))
-    with threadpool_limits(max(1, cores // at_once)), ThreadPoolExecutor(at_once) as pool:
+    with threadpool_limits(max(1, cores // at_once), user_api="blas"), ThreadPoolExecutor(at_once) as pool:
         yield from pool.map(lambda job: job(), jobs)
