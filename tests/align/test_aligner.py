@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from huiyi.align import HEADS, Aligner
-from huiyi.align.aligner import FEW_ROWS, FOLDS, FOLDS_OF_FEW, _cross_fitted, _folds
+from huiyi.align import HEADS, Aligner, SvmConfig, SvmHead, techniques_for
+from huiyi.align.aligner import FEW_ROWS, FOLDS, FOLDS_OF_FEW, _cross_fitted, _folds, _Lessons, _makes
 from huiyi.values import Context, Label, Record, Task
 
 TASK = Task("intent", "choice", tuple(map(Label, "abc")))
@@ -119,23 +119,24 @@ def only(name: str, labels: list[Any], form: Callable[[np.ndarray], Any]) -> Con
 
 
 @pytest.mark.parametrize(
-    ("name", "form", "technique"),
+    ("name", "form", "techniques"),
     [
-        ("words", csr_array, "svm"),
-        ("phrases", np.asarray, "kernel"),
-        ("history phrases", np.asarray, "kernel"),
-        ("text", np.asarray, "logistic"),
-        ("tone of voice", np.asarray, "logistic"),
+        ("words", csr_array, ["svm"]),
+        ("phrases", np.asarray, ["kernel"]),
+        ("history phrases", np.asarray, ["kernel"]),
+        ("text", np.asarray, ["logistic", "kernel"]),
+        ("tone of voice", np.asarray, ["logistic", "kernel"]),
     ],
 )
 @pytest.mark.parametrize("kind", ["choice", "several"])
-def test_each_signal_gets_the_technique_that_suits_it(name: str, form: Any, technique: str, kind: str) -> None:
+def test_each_signal_gets_the_techniques_that_suit_it(name: str, form: Any, techniques: list[str], kind: str) -> None:
     labels = list("abc") * 10 if kind == "choice" else [("a",), ("b", "c"), ()] * 10
     signals, aligner, again = only(name, labels, form), Aligner(), Aligner()
     held_out = aligner.fit(Task("intent", kind, TASK.labels), signals)
     arrays, config = aligner.to_arrays()
-    assert config["heads"][name]["kind"] == technique
-    assert config["heads"][name]["options"]["several"] == (kind == "several")
+    assert list(config["heads"]) == [f"{name}/{technique}" for technique in techniques]
+    assert aligner.signals == (name,)
+    assert all(options["several"] == (kind == "several") for options in config["heads"].values())
     again.from_arrays(arrays, config)
     told = aligner.align(signals)
     np.testing.assert_array_equal(again.align(signals).probabilities, told.probabilities)
@@ -156,7 +157,7 @@ def test_what_held_out_heads_say_of_a_row_does_not_know_its_label(technique: str
 
     def told(groups: np.ndarray) -> np.ndarray:
         targets = np.eye(3, dtype=np.float32)[groups]
-        return _cross_fitted(HEADS[technique], signal, targets, groups, folds, everywhere)[1].labels
+        return _cross_fitted([HEADS[technique]], signal, _Lessons(targets, groups, folds), everywhere)[1].labels
 
     plain = told(groups)
     for row in (0, 8, 17):
@@ -172,7 +173,7 @@ def test_held_out_scores_are_those_of_a_head_that_never_saw_the_fold(technique: 
     groups = np.arange(18) % 3
     signal, targets = SIGNALS[technique](context([*"abc"] * 6).signals["left"]), np.eye(3, dtype=np.float32)[groups]
     folds, present = _folds(groups), np.arange(18) != 4
-    head, told = _cross_fitted(HEADS[technique], signal, targets, groups, folds, present)
+    head, told = _cross_fitted([HEADS[technique]], signal, _Lessons(targets, groups, folds), present)
     for fold in range(folds.max() + 1):
         rest, asked = np.flatnonzero(present & (folds != fold)), np.flatnonzero(present & (folds == fold))
         other = HEADS[technique]()
@@ -182,6 +183,35 @@ def test_held_out_scores_are_those_of_a_head_that_never_saw_the_fold(technique: 
     whole = HEADS[technique]()
     whole.fit(signal[present], targets[present], groups[present])
     np.testing.assert_allclose(head.score(signal).labels, whole.score(signal).labels, atol=1e-6)
+
+
+def test_of_several_ways_the_one_that_tells_unseen_rows_best_is_taken() -> None:
+    """With every third label wrong, a high price on rows beyond their margin is wrong too."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=600)
+    signal = csr_array((np.eye(3, 40)[truth] + 0.7 * rng.normal(size=(600, 40))).astype(np.float32))
+    given = np.where(np.arange(600) % 3 == 0, rng.integers(3, size=600), truth)
+    lessons = _Lessons(np.eye(3, dtype=np.float32)[given], given, _folds(given))
+    everywhere = np.ones(600, dtype=bool)
+    ways = [lambda price=price: SvmHead(config=SvmConfig(penalty=price)) for price in (100.0, 0.001)]
+    for order in (ways, ways[::-1]):
+        head, told = _cross_fitted(order, signal, lessons, everywhere)
+        assert head.config.penalty == 0.001
+        alone = _cross_fitted(ways[1:], signal, lessons, everywhere)[1]
+        np.testing.assert_array_equal(told.labels, alone.labels)  # the fold that chose is held out like the others
+
+
+def test_only_of_many_rows_is_there_a_choice() -> None:
+    assert len(_makes("svm", False, FEW_ROWS - 1)) == len(_makes("kernel", False, FEW_ROWS)) == 1
+    penalties = [make().config.penalty for make in _makes("svm", True, FEW_ROWS)]
+    assert penalties[0] == SvmConfig().penalty
+    assert len(set(penalties)) == len(penalties) == 2
+
+
+def test_straight_lines_alone_are_enough_where_rows_are_many() -> None:
+    many = np.zeros((FEW_ROWS, 2), dtype=np.float32)
+    assert techniques_for("text", many[:-1]) == ("logistic", "kernel")
+    assert techniques_for("text", many) == ("logistic",)
 
 
 def test_names_are_always_there_to_learn_from() -> None:

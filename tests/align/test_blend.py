@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from huiyi.align import Blend, fit_blend
+from huiyi.align.blend import loss_at_best
 
 
 def simulated(n: int, k: int, seed: int, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
@@ -84,3 +85,16 @@ def test_huge_scores_do_not_overflow() -> None:
     for several in (False, True):
         probabilities = Blend({"head": 200.0}, several).probabilities(np.array([[1e4, -1e4], [0, 0]]))
         assert probabilities.tolist() == [[1, 0], [0.5, 0.5]]
+
+
+def test_the_loss_at_the_best_weight_does_not_depend_on_the_scale_of_the_scores() -> None:
+    rng = np.random.default_rng(0)
+    targets = np.eye(3)[rng.integers(3, size=3_000)]
+    scores = targets + rng.normal(size=targets.shape)
+    losses = [loss_at_best(scale * scores, targets) for scale in (0.2, 1, 5)]
+    np.testing.assert_allclose(losses, losses[1], rtol=1e-3)
+    assert losses[1] < loss_at_best(scores + rng.normal(size=targets.shape), targets)
+    shares = np.exp(1.0 * scores)  # of normal scores whose means differ by 1, the best weight is 1
+    np.testing.assert_allclose(
+        losses[1], -np.log((shares * targets).sum(axis=1) / shares.sum(axis=1)).mean(), rtol=5e-3
+    )

@@ -135,3 +135,17 @@ def test_a_strong_ridge_draws_scores_to_zero() -> None:
         head.fit(signal, targets, groups)
         told.append(np.abs(head.score(signal).labels).max())
     assert told[0] > 1.5 * told[1] > 3 * told[2]
+
+
+def test_what_lies_beside_the_directions_of_the_rows_is_strange() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.hstack([rng.normal(size=(200, 4)), 0.01 * rng.normal(size=(200, 4))]).astype(np.float32)
+    head = LogisticHead(config=LogisticConfig(width=4))
+    head.fit(rows, np.eye(2, dtype=np.float32)[np.arange(200) % 2], np.arange(200) % 2)
+    beside = rows.copy()
+    beside[:, 4:] += np.linalg.norm(rows, axis=1, keepdims=True) / 2  # as long as what lies along them
+    known, strange = head.score(rows).nearest, head.score(beside).nearest
+    assert known is not None and strange is not None
+    assert known.min() > 0.99
+    np.testing.assert_allclose(np.median(strange), np.sqrt(0.5), atol=0.02)
+    assert strange.max() < known.min()

@@ -1,6 +1,6 @@
 """Align: what does the person want done? One file a technique."""
 
-from huiyi.align.aligner import HEADS, Aligner
+from huiyi.align.aligner import HEADS, Aligner, techniques_for
 from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend
 from huiyi.align.kernel import KernelConfig, KernelHead
@@ -10,5 +10,5 @@ from huiyi.align.svm import SvmConfig, SvmHead
 
 __all__ = [
     "HEADS", "Aligner", "Blend", "Head", "KernelConfig", "KernelHead", "LogisticConfig", "LogisticHead", "Scope",
-    "Scores", "SvmConfig", "SvmHead", "fit_blend",
+    "Scores", "SvmConfig", "SvmHead", "fit_blend", "techniques_for",
 ]  # fmt: skip

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from huiyi.align.base import Head, Scores
-from huiyi.align.blend import Blend, fit_blend
+from huiyi.align.blend import Blend, fit_blend, loss_at_best
 from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
 from huiyi.align.scope import Scope
-from huiyi.align.svm import SvmHead
+from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
 from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Task
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 HEADS: dict[str, Callable[..., Head]] = {"kernel": KernelHead, "svm": SvmHead, "logistic": LogisticHead}
 """The techniques by name, those that take longest first."""
 
+OPTIONS: dict[str, tuple[Any, ...]] = {"svm": (SvmConfig(), SvmConfig(penalty=0.3))}
+"""Options worth trying where there are rows enough to choose by; wrong labels among them call for the lower penalty."""
+
 NEIGHBOURLY = ("phrases", "history phrases")
 """Dense signals whose rows tell more by their neighbours than along straight lines."""
 
-PRIOR_WEIGHTS = {"logistic": 2.4, "kernel": 0.6, "svm": 0.6}
-"""Weights before there is any evidence: from names alone, the meaning of a whole text tells most."""
+PRIOR_WEIGHTS = {"logistic": 2.4, "kernel": 0.2, "svm": 2.4}
+"""Weights before there is any evidence: names alone have no neighbours that tell much."""
 
 FOLDS = 3
 FOLDS_OF_FEW = 5
@@ -40,11 +44,22 @@ _NAMED = -1  # the fold of names and descriptions: always there to learn from
 _NO_FOLD = -2
 
 
-def technique_for(name: str, signal: Signal) -> str:
-    """The technique that suits a signal."""
+def techniques_for(signal_name: str, signal: Signal) -> tuple[str, ...]:
+    """The techniques that suit a signal. From few rows, neighbours and straight lines learn different things."""
     if not isinstance(signal, np.ndarray):
-        return "svm"
-    return "kernel" if name in NEIGHBOURLY else "logistic"
+        return ("svm",)
+    if signal_name in NEIGHBOURLY:
+        return ("kernel",)
+    return ("logistic", "kernel") if len(signal) < FEW_ROWS else ("logistic",)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What rows teach: targets (n, k), the class of each row, and the fold that leaves it out."""
+
+    targets: Array
+    groups: NDArray[np.intp]
+    folds: NDArray[np.intp]
 
 
 class Aligner:
@@ -81,26 +96,26 @@ class Aligner:
         several = task.kind == "several"
         targets, groups = _targets(task, context)
         n, described = len(targets), np.asarray(named, dtype=np.intp)
-        folds = _folds(groups)
-        all_targets = np.vstack([targets, np.eye(len(task.labels), dtype=np.float32)[described]])
-        all_groups = np.concatenate([groups, described])
-        all_folds = np.concatenate([folds, np.full(len(described), _NAMED)])
-        techniques: dict[str, str] = {}
+        lessons = _Lessons(
+            np.vstack([targets, np.eye(len(task.labels), dtype=np.float32)[described]]),
+            np.concatenate([groups, described]),
+            np.concatenate([_folds(groups), np.full(len(described), _NAMED)]),
+        )
         jobs: dict[str, Callable[[], tuple[Head, Scores]]] = {}
-        for column, (name, signal) in enumerate(context.signals.items()):
+        for column, (signal_name, signal) in enumerate(context.signals.items()):
             present = context.present[:, column]
             taught = signal
             if names is not None:
-                taught = _stacked(signal, names.signals[name])
+                taught = _stacked(signal, names.signals[signal_name])
                 present = np.append(present, names.present[:, column])
             if present.sum() < 2:
                 continue
-            techniques[name] = technique_for(name, taught)
-            make = partial(HEADS[techniques[name]], several=several)
-            jobs[name] = partial(_cross_fitted, make, taught, all_targets, all_groups, all_folds, present)
+            for technique in techniques_for(signal_name, signal):
+                makes = _makes(technique, several, n)
+                jobs[f"{signal_name}/{technique}"] = partial(_cross_fitted, makes, taught, lessons, present)
         self._heads: dict[str, Head] = {}
         held_out: dict[str, Scores] = {}
-        order = sorted(jobs, key=lambda name: list(HEADS).index(techniques[name]))
+        order = sorted(jobs, key=lambda name: list(HEADS).index(_technique(name)))
         for name, (head, told) in zip(order, side_by_side([jobs[name] for name in order]), strict=True):
             held_out[name] = Scores(told.labels[:n], None if told.nearest is None else told.nearest[:n])
             self._heads[name] = head
@@ -108,9 +123,9 @@ class Aligner:
                 tick(1)
         inside = groups != len(task.labels)
         # Heads that never saw a row's label say nothing of how good they are. Without evidence prior weights hold.
-        evident = inside & _taught_elsewhere(all_targets, all_folds)[:n]
+        evident = inside & _taught_elsewhere(lessons)[:n]
         labels = {name: held_out[name].labels[evident] for name in jobs}
-        prior = {name: PRIOR_WEIGHTS[techniques[name]] for name in jobs}
+        prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in jobs}
         self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, n)
@@ -135,8 +150,7 @@ class Aligner:
         heads: dict[str, Any] = {}
         for name, head in self._heads.items():
             arrays, options = head.to_arrays()
-            kind = next(kind for kind, make in HEADS.items() if make is type(head))
-            heads[name] = {"kind": kind, "options": dict(options)}
+            heads[name] = dict(options)
             found |= {f"{name}/{key}": value for key, value in arrays.items()}
         blend = {"weights": dict(self.blend.weights), "several": self.blend.several, "offset": self.blend.offset}
         return found, {"heads": heads, "blend": blend, "scope": dict(config), "task": _plain(self.task)}
@@ -154,22 +168,23 @@ class Aligner:
         self._scope = Scope()
         self._scope.from_arrays(of("scope"), config["scope"])
         self._heads = {}
-        for name, saved in config["heads"].items():
-            self._heads[name] = HEADS[saved["kind"]]()
-            self._heads[name].from_arrays(of(name), saved["options"])
+        for name, options in config["heads"].items():
+            self._heads[name] = HEADS[_technique(name)]()
+            self._heads[name].from_arrays(of(name), options)
 
     @property
     def signals(self) -> tuple[str, ...]:
         """The signals that count."""
-        return tuple(self._heads)
+        return tuple(dict.fromkeys(map(_signal_name, self._heads)))
 
     def _scores(self, context: Context) -> dict[str, Scores]:
         """Scores of every head, zero where its signal is missing."""
         columns = {name: column for column, name in enumerate(context.signals)}
         told: dict[str, Scores] = {}
         for name, head in self._heads.items():
-            rows = np.flatnonzero(context.present[:, columns[name]])
-            signal = context.signals[name]
+            signal_name = _signal_name(name)
+            rows = np.flatnonzero(context.present[:, columns[signal_name]])
+            signal = context.signals[signal_name]
             some = signal if len(rows) == signal.shape[0] else signal[rows]
             told[name] = _spread(head.score(some), rows, signal.shape[0])
         return told
@@ -198,8 +213,9 @@ def _folds(groups: NDArray[np.intp]) -> NDArray[np.intp]:
     return folds
 
 
-def _taught_elsewhere(targets: Array, folds: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _taught_elsewhere(lessons: _Lessons) -> NDArray[np.bool_]:
     """Whether each label of each row occurs outside the row's fold too."""
+    targets, folds = lessons.targets, lessons.folds
     total = targets.sum(axis=0)
     taught = np.ones(len(targets), dtype=bool)
     for fold in np.unique(folds[folds >= 0]):
@@ -208,30 +224,50 @@ def _taught_elsewhere(targets: Array, folds: NDArray[np.intp]) -> NDArray[np.boo
     return taught
 
 
+def _signal_name(head_name: str) -> str:
+    """The signal that a head listens to."""
+    return head_name.rpartition("/")[0]
+
+
+def _technique(head_name: str) -> str:
+    """The technique of a head."""
+    return head_name.rpartition("/")[2]
+
+
+def _makes(technique: str, several: bool, n: int) -> list[Callable[[], Head]]:
+    """Ways to make a head, the usual one first. Only of many rows can held-out ones choose between them."""
+    options = OPTIONS.get(technique, (None,))
+    tried = options if n >= FEW_ROWS else options[:1]
+    return [partial(HEADS[technique], several=several, config=config) for config in tried]
+
+
 def _cross_fitted(
-    make: Callable[[], Head],
-    signal: Signal,
-    targets: Array,
-    groups: NDArray[np.intp],
-    folds: NDArray[np.intp],
-    present: NDArray[np.bool_],
+    makes: Sequence[Callable[[], Head]], signal: Signal, lessons: _Lessons, present: NDArray[np.bool_]
 ) -> tuple[Head, Scores]:
     """Fit a head on all rows that are present, and tell each row by another, fitted without the row's fold.
 
-    Rows of the fold _NAMED are always learnt from.
+    Rows of the fold _NAMED are always learnt from. Of several ways to make the
+    head, the one holds that tells the first fold best.
     """
+    folds = lessons.folds
 
-    def fitted(left_out: int) -> tuple[Head, NDArray[np.intp], Scores]:
+    def fitted(make: Callable[[], Head], left_out: int) -> tuple[Head, NDArray[np.intp], Scores]:
         head = make()
         rows, asked = np.flatnonzero(present & (folds != left_out)), np.flatnonzero(present & (folds == left_out))
-        head.fit(signal[rows], targets[rows], groups[rows])
+        head.fit(signal[rows], lessons.targets[rows], lessons.groups[rows])
         return head, asked, head.score(signal[asked])
 
     parts = [part for part in range(folds.max(initial=0) + 1) if (present & (folds != part)).any()]
-    head, asked, told = fitted(_NO_FOLD)
+    best, tried = makes[0], []
+    if len(makes) > 1 and parts:
+        tried = [fitted(make, parts[0]) for make in makes]
+        losses = [
+            loss_at_best(told.labels, lessons.targets[asked], several=head.several) for head, asked, told in tried
+        ]
+        best, tried = makes[int(np.argmin(losses))], [tried[int(np.argmin(losses))]]
+    head, asked, told = fitted(best, _NO_FOLD)
     held_out = _spread(told, asked, len(folds))
-    for part in parts:
-        _, asked, told = fitted(part)
+    for _, asked, told in [*tried, *(fitted(best, part) for part in parts[len(tried) :])]:
         held_out.labels[asked] = told.labels
         if held_out.nearest is not None:
             held_out.nearest[asked] = told.nearest

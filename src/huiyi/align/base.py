@@ -28,7 +28,13 @@ class Scores:
 
 
 class Head(Protocol):
-    """Maps one signal to scores for k labels."""
+    """Maps one signal to scores for k labels.
+
+    Attributes:
+        several: Whether each label stands for itself.
+    """
+
+    several: bool
 
     def fit(self, signal: Signal, targets: Array, groups: NDArray[Any]) -> None:
         """Learn from rows.

@@ -100,6 +100,11 @@ def fit_blend(
     return blend
 
 
+def loss_at_best(scores: Array, targets: Array, *, several: bool = False) -> float:
+    """Held-out log-loss of one head's scores at the weight that suits them best; both of shape (n, k)."""
+    return _fitted({"head": PRIOR_WEIGHT}, {"head": scores}, targets, several)[1]
+
+
 def _fitted(
     prior: Mapping[str, float], scores: Mapping[str, Array], targets: Array, several: bool
 ) -> tuple[Blend, float]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align.base import Scores
+from huiyi.align.spread import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class KernelConfig:
     sharpness: float = 2.0
     noise: float = 0.1
     roundness: float = 0.9
-    width: int = 512
+    width: int = 128
     doubt: float = 0.03
     largest_block: int = 12_000
 
@@ -146,8 +147,6 @@ def _rounding(signal: Array, groups: NDArray[np.intp], config: KernelConfig) -> 
     then drawn towards a sphere, because few rows tell little about it, and the
     rows are kept to the directions in which they differ most.
     """
-    from scipy.linalg import eigh
-
     centre = signal.mean(axis=0)
     scale = 1 / (signal.std(axis=0) + 1e-6)
     rows = (signal - centre) * scale
@@ -155,16 +154,15 @@ def _rounding(signal: Array, groups: NDArray[np.intp], config: KernelConfig) -> 
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.zeros((len(sizes), rows.shape[1]), dtype=np.float32)
     np.add.at(sums, place, rows)
-    n, d = rows.shape
-    mean = float((rows**2).sum() - (sums**2 / sizes[:, None]).sum()) / d
-    round_map = np.eye(d, dtype=np.float32)
-    total = rows.T @ rows
+    strays = rows - (sums / sizes[:, None])[place]
+    mean = float((strays**2).sum()) / rows.shape[1]
+    round_map = np.eye(rows.shape[1], dtype=np.float32)
     if mean > 1e-9:  # else one row a class: nothing is known about the spread
-        within = total - sums.T @ (sums / sizes[:, None])
-        values, vectors = eigh(within * np.float32((1 - config.roundness) / mean), driver="evd")
-        round_map = (vectors * (np.maximum(values, 0) + config.roundness) ** -0.5) @ vectors.T
+        values, vectors = spread(strays)
+        plain = config.roundness**-0.5
+        lengths = (values * ((1 - config.roundness) / mean) + config.roundness) ** -0.5
+        round_map = plain * round_map + (vectors * (lengths - plain)) @ vectors.T
     directions = scale[:, None] * round_map
-    if d > config.width and n > config.width:
-        _, spread = eigh(round_map @ total @ round_map, driver="evd")
-        directions = directions @ spread[:, -config.width :]
+    if min(rows.shape) > config.width:
+        directions = directions @ spread(rows @ round_map)[1][:, -config.width :]
     return {"centre": centre.astype(np.float32), "directions": directions.astype(np.float32)}

@@ -3,13 +3,18 @@
 Trained on the likelihood itself, it is the best calibrated of the heads, and
 its straight lines hold where new texts differ a little in kind from those
 learnt from, which neighbours do not. It keeps the training rows all the same,
-to tell how near the nearest is: what is far from all of them is strange.
+to tell how near the nearest is: what is far from all of them is strange. They
+are kept along the directions in which they differ most, and what a text has
+beside those directions makes it strange too.
 
 Source:
     Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning",
     2nd ed., 2009, section 4.4 (the regression) and 18.3.2 (its ridge); Liu and
     Nocedal, "On the limited memory BFGS method for large scale optimization",
-    Mathematical Programming 45, 1989.
+    Mathematical Programming 45, 1989. Sun et al., "Out-of-Distribution
+    Detection with Deep Nearest Neighbors", ICML 2022, and Wang et al., "ViM:
+    Out-Of-Distribution with Virtual-logit Matching", CVPR 2022 (what lies
+    beside the directions of the training rows).
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align.base import Scores
+from huiyi.align.spread import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,10 +44,12 @@ class LogisticConfig:
         ridge: Half of it times the sum of squared weights is added to the loss
             summed over rows.
         steps: Most steps of the optimiser. More change nothing that counts.
+        width: Nearness is told along this many directions of most spread.
     """
 
     ridge: float = 0.1
     steps: int = 60
+    width: int = 128
 
 
 class LogisticHead:
@@ -71,8 +79,10 @@ class LogisticHead:
 
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
         self._centre = signal.mean(axis=0)
-        self._rows = self._prepared(signal)
-        rows = _with_one(self._rows)
+        prepared = _unit(signal - self._centre)
+        self._directions = np.ascontiguousarray(spread(prepared)[1][:, -self.config.width :])
+        self._known = _unit(prepared @ self._directions)
+        rows = _with_one(prepared)
         k = targets.shape[1]
         none = 1 - targets.sum(axis=1, keepdims=True)
         if not self.several and none.any():
@@ -103,32 +113,37 @@ class LogisticHead:
             self._weights[-1] -= np.float32(np.log(share / (1 - share)))
 
     def score(self, signal: Signal) -> Scores:
-        """Log-odds of each label, less those of an average one, and the cosine with the nearest row."""
+        """Log-odds of each label, less those of an average one, and the cosine with the nearest row as it is kept."""
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
-        rows = self._prepared(signal)
+        rows = _unit(signal - self._centre)
+        along = rows @ self._directions
         nearest = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            nearest[part] = (rows[part] @ self._rows.T).max(axis=1)
+            nearest[part] = (along[part] @ self._known.T).max(axis=1)
         return Scores(_with_one(rows) @ self._weights, np.clip(nearest, 0, 1))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
-        """The centre, the training rows, and a weight for each number of the signal and label; the last is the bias."""
-        arrays = {"centre": self._centre, "rows": self._rows, "weights": self._weights}
-        return arrays, {"several": self.several, **asdict(self.config)}
+        """The centre, the directions and the training rows along them, and a weight for each number and label.
+
+        The last weight of each label is its bias.
+        """
+        arrays = {"centre": self._centre, "directions": self._directions, "known": self._known}
+        return {**arrays, "weights": self._weights}, {"several": self.several, **asdict(self.config)}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
         options = dict(config)
         self.several = options.pop("several")
         self.config = LogisticConfig(**options)
-        self._centre, self._rows, self._weights = arrays["centre"], arrays["rows"], arrays["weights"]
+        self._centre, self._weights = arrays["centre"], arrays["weights"]
+        self._directions, self._known = arrays["directions"], arrays["known"]
 
-    def _prepared(self, signal: Array) -> Array:
-        """Centred rows of unit length."""
-        centred: Array = (signal - self._centre).astype(np.float32, copy=False)
-        centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return centred
+
+def _unit(rows: Array) -> Array:
+    """The rows at length 1."""
+    unit: Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return unit.astype(np.float32, copy=False)
 
 
 def _with_one(rows: Array) -> Array:

@@ -122,7 +122,8 @@ class SvmHead:
         told = np.empty((n, len(self._bias)), dtype=np.float32)
         for start in range(0, n, _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            told[part] = (signal[part] @ self._weights).toarray() + self._bias
+            rows = signal if n <= _ROWS_AT_ONCE else signal[part]  # a slice costs as much as a row's product
+            told[part] = (rows @ self._weights).toarray() + self._bias
         return Scores(told)
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:

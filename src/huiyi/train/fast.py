@@ -1,4 +1,4 @@
-"""The fast strategy: frozen encoders, kernel heads, held-out evidence. Seconds, no torch, no network."""
+"""The fast strategy: frozen encoders, light heads, held-out evidence. Seconds, no torch, no network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import Aligner
+from huiyi.align import Aligner, techniques_for
 from huiyi.data import Columns, Table, read
 from huiyi.data.tasks import read_task
 from huiyi.decide import Decider
@@ -168,7 +168,8 @@ def _fitted(
     context = perception.perceive(records, tick=_ticks(progress, "reading", len(records) * len(signals)))
     names = perception.perceive(named)
     aligner = Aligner()
-    tick = _ticks(progress, "learning", len(context.signals))
+    heads = sum(len(techniques_for(name, signal)) for name, signal in context.signals.items())
+    tick = _ticks(progress, "learning", heads)
     evidence = aligner.fit(task, context, names, [column for _, column in texts], tick=tick)
     perception.keep(aligner.signals)
     return perception, aligner, evidence
