@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from harness import HERE, load, report
+from peers.peak import peak_rss_mb
 from peers.run import run_peer
 
 import huiyi
@@ -39,10 +40,12 @@ def start_up(model: str) -> list[dict[str, Any]]:
     ours, numpy = seconds(python, "-c", "import huiyi"), seconds(python, "-c", "import numpy")
     cold = seconds(python, "-m", "huiyi", "decide", model, "where is my berth?")
     sklearn = seconds(python, "-c", "import sklearn")
-    code = "import sys, huiyi; m = huiyi.load(sys.argv[1]); m.decide('where is my berth?'); "
-    # Not ru_maxrss: a child begins with the peak of the process it was forked from.
-    code += "print(next(int(l.split()[1]) // 1024 for l in open('/proc/self/status') if l.startswith('VmHWM')))"
-    memory = subprocess.run([python, "-c", code, model], check=True, capture_output=True, text=True).stdout
+    code = (
+        "import sys, huiyi, peers.peak; huiyi.load(sys.argv[1]).decide('where is my berth?'); "
+        "print(round(peers.peak.peak_rss_mb()))"
+    )
+    served = [python, "-c", code, model]
+    memory = subprocess.run(served, cwd=HERE, check=True, capture_output=True, text=True).stdout
     return [
         {"what": f"of {', '.join(HEAVY)} loaded by `import huiyi`", "got": loaded},
         {"what": "an empty Python, seconds", "got": bare},
@@ -69,8 +72,6 @@ def decisions(models: dict[str, huiyi.Model]) -> list[dict[str, Any]]:
 
 def thousand_classes() -> list[dict[str, Any]]:
     """1,000 classes of 20 texts: made of four syllables that belong to the class and three that belong to none."""
-    import resource
-
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -86,10 +87,10 @@ def thousand_classes() -> list[dict[str, Any]]:
     before = perf_counter()
     model = huiyi.train(train)
     took = perf_counter() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = peak_rss_mb()
     return [
         {"what": "1,000 classes of 20: training seconds", "got": took},
-        {"what": "1,000 classes of 20: peak MB", "got": peak},
+        {"what": "1,000 classes of 20: peak MB", "got": round(peak)},
         {"what": "1,000 classes of 20: accuracy", "got": float(huiyi.evaluate(model, test).figures["accuracy"])},
     ]
 

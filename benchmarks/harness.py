@@ -7,12 +7,13 @@ import gzip
 import json
 import os
 import platform
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from peers.peak import peak_rss_mb
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("HUIYI_DATA", HERE.parents[1] / "shared" / "data"))
@@ -52,7 +53,7 @@ def report(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_rss_mb": round(peak_rss_mb()),
     }
     out.write_text(json.dumps({**about, "rows": list(rows)}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import statistics
 import subprocess
 import sysconfig
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from peak import peak_rss_mb
 from sklearn.metrics import average_precision_score, f1_score, recall_score, roc_auc_score
 
 if TYPE_CHECKING:
@@ -125,11 +125,6 @@ def median_ms(decide: Callable[[str], object], texts: Sequence[str], *, warm_ups
         decide(text)
         seconds.append(time.perf_counter() - started)
     return 1000 * statistics.median(seconds)
-
-
-def peak_rss_mb() -> float:
-    """Return the most memory this process ever held; Linux counts it in kilobytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def installed_mb() -> float:
