@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huiyi import values
-from huiyi.values import Context, Decision, Intents, Label, Record, Task, spelt
+from huiyi.values import Context, Decision, Intents, Label, Record, Span, Task, alike, is_blank, spelt
 
 SHARED = [value for value in vars(values).values() if is_dataclass(value)]
 
@@ -54,3 +54,32 @@ def test_any_name_can_be_spelt(name: str) -> None:
 def test_a_decision_needs_no_question() -> None:
     decision = Decision("d", "r", "act", "intent", "a", ("a",), 0.9, 0.5, ())
     assert (decision.question, decision.action, decision.propensity) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("refund", ("refund",)),
+        (("refund", "card"), ("refund", "card")),
+        ((), ()),
+        ((Span("city", 0, 4), Span("day", 5, 9)), ("city", "day")),
+        ("oos", ("oos",)),
+        (("oos",), ("oos",)),
+    ],
+)
+def test_the_labels_of_a_record_whatever_the_kind_of_task(given: object, names: tuple[str, ...]) -> None:
+    record = Record(labels={"intent": given})
+    assert record.labels_of("intent") == names
+    assert record.is_out_of_scope("intent") == (names == ("oos",))
+    assert record.labels_of("another task") == ()
+    assert not record.is_out_of_scope("another task")
+
+
+def test_blank_texts() -> None:
+    assert all(map(is_blank, (None, "", " ", "\0\0", "\r\n\t")))
+    assert not any(map(is_blank, (".", "\0a", "　卡　")))
+
+
+def test_texts_that_differ_in_case_and_white_space_alone() -> None:
+    assert alike(" Where is\tMY card\n") == alike("where is my card") != alike("where is my cards")
+    assert alike(None) == ""

@@ -139,15 +139,15 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
-    from huiyi.pipeline import load
+    from huiyi.pipeline import batched, load
     from huiyi.values import Record
 
     language = _language(lang)
     model = load(folder)
     if _is_file(said):
         records: Sequence[Record] = read(said, _columns(text, label, fields, ignore, where), skip_bad=skip_bad).records
-        for start in range(0, len(records), 1024):
-            for decision in model.decide_all(records[start : start + 1024]):
+        for batch in batched(records):
+            for decision in model.decide_all(batch):
                 print(json.dumps(asdict(decision), ensure_ascii=False))
         return
     record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))

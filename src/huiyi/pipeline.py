@@ -5,7 +5,7 @@ records ── perceive ──▶ Context ── align ──▶ Intents ── 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ from huiyi.values import Context, Decision, Intents, Record, Task, Turn
 
 if TYPE_CHECKING:
     from huiyi.values import Signal
+
+
+BATCH_ROWS = 1024
+"""Rows perceived at once."""
 
 
 class Perception:
@@ -219,6 +223,12 @@ class Model:
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
         return Model(self.perception, self.aligner, self.decider, summary=self.summary, sha256=self.sha256)
+
+
+def batched(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Cut records into parts that memory holds with all their signals."""
+    for start in range(0, len(records), BATCH_ROWS):
+        yield records[start : start + BATCH_ROWS]
 
 
 def load(folder: str | Path) -> Model:

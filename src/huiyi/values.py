@@ -74,6 +74,8 @@ class Record:
     Example:
         >>> Record(text="my card still hasn't arrived", labels={"intent": "card_arrival"}).labels["intent"]
         'card_arrival'
+        >>> Record(labels={"intents": ("refund", "card")}).labels_of("intents")
+        ('refund', 'card')
     """
 
     id: str = ""
@@ -85,6 +87,17 @@ class Record:
     answers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     time: datetime | None = None
     labels: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+    def labels_of(self, task: str) -> tuple[str, ...]:
+        """Names of the labels that are known to be right for a task of any kind; empty where none is known."""
+        given = self.labels.get(task, ())
+        if isinstance(given, str):
+            return (given,)
+        return tuple(label.label if isinstance(label, Span) else label for label in given)
+
+    def is_out_of_scope(self, task: str) -> bool:
+        """Whether it is labelled as belonging to none of a task's intents."""
+        return self.labels_of(task) == (OUT_OF_SCOPE,)
 
 
 @dataclass(frozen=True)
@@ -220,6 +233,26 @@ class Decision:
     model: str = ""
     version: str = ""
     seed: int = 0
+
+
+def is_blank(text: str | None) -> bool:
+    """Whether there is nothing to read.
+
+    Example:
+        >>> is_blank("  "), is_blank(None), is_blank("?")
+        (True, True, False)
+    """
+    return not (text or "").strip("\0 \t\r\n")
+
+
+def alike(text: str | None) -> str:
+    """What texts have in common that differ in case and white space alone.
+
+    Example:
+        >>> alike("Where is  my Card") == alike("where is my card")
+        True
+    """
+    return " ".join((text or "").lower().split())
 
 
 def spelt(name: str) -> str:

@@ -16,7 +16,7 @@ from huiyi.align.logistic import LogisticHead
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
-from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Task
+from huiyi.values import Context, Intents, Label, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -281,9 +281,8 @@ def _targets(task: Task, context: Context) -> tuple[Array, NDArray[np.intp]]:
     groups = np.zeros(len(context.records), dtype=np.intp)
     sets: dict[tuple[str, ...], int] = {}
     for row, record in enumerate(context.records):
-        given = record.labels[task.name]
-        labels = (given,) if isinstance(given, str) else tuple(given)
-        if labels == (OUT_OF_SCOPE,):
+        labels = record.labels_of(task.name)
+        if record.is_out_of_scope(task.name):
             groups[row] = len(task.labels)
             continue
         targets[row, [place[label] for label in labels]] = 1

@@ -12,7 +12,7 @@ import numpy as np
 from huiyi.decide.candidates import candidate_threshold
 from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.promise import Promise, fit_promise
-from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record
+from huiyi.values import Candidate, Decision, DecisionKind, Intents, Question, Record, is_blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Decider:
         """
         place = {name: column for column, name in enumerate(intents.task.names)}
         given = [record.labels[intents.task.name] for record in records]
-        outside = np.array([labels in (OUT_OF_SCOPE, (OUT_OF_SCOPE,)) for labels in given], dtype=bool)
+        outside = np.array([record.is_out_of_scope(intents.task.name) for record in records], dtype=bool)
         inside = ~outside
         probabilities = intents.probabilities
         if intents.task.kind == "several":
@@ -132,7 +132,7 @@ class Decider:
         self, intents: Intents, record: Record, sure: float, familiar: float, candidates: tuple[Candidate, ...]
     ) -> tuple[DecisionKind, Question | None]:
         """Act, clarify or decline, and the question to clarify with."""
-        empty = not (record.text or "").strip("\0 \t\r\n") and not record.history
+        empty = is_blank(record.text) and not record.history
         if empty or familiar < self.promise.scope_level:
             return "decline", None
         nothing_fits = not candidates and intents.task.kind == "choice"

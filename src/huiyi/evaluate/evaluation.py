@@ -13,6 +13,7 @@ from huiyi.data import Table, read
 from huiyi.errors import DataError, did_you_mean
 from huiyi.evaluate.metrics import Share
 from huiyi.evaluate.outcomes import Outcomes, gather, measure
+from huiyi.pipeline import batched
 from huiyi.values import OUT_OF_SCOPE
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ FIGURES = (
 )
 """Every figure there is, in the order they are printed."""
 
-_BATCH_ROWS = 1024  # perceived at once: bounds the memory, and moves the progress bar
 _TIMED_ROWS = 200  # decided one by one, for the milliseconds a record
 _NAMED_LABELS = 20  # in one notice
 
@@ -213,8 +213,7 @@ def _labelled(table: Table, task: Task) -> tuple[tuple[Record, ...], Truths]:
             f"{table.source}: the labels in {name!r} are of the kind {table.kind!r}, but the model was trained "
             f"for {task.kind!r}. Use a file like the training file, or name another column with --label."
         )
-    labels = (record.labels[name] for record in records)
-    return records, tuple((label,) if isinstance(label, str) else tuple(label) for label in labels)
+    return records, tuple(record.labels_of(name) for record in records)
 
 
 def _unknown(truths: Truths, task: Task, source: str) -> Mapping[str, int]:
@@ -267,8 +266,8 @@ def _decide_in_batches(
     """What the rows mean, batch by batch, and what was decided on each."""
     batches: list[Intents] = []
     decisions: list[Decision] = []
-    for start in range(0, len(records), _BATCH_ROWS):
-        context = model.perceive(records[start : start + _BATCH_ROWS])
+    for batch in batched(records):
+        context = model.perceive(batch)
         batches.append(model.align(context))
         decisions.extend(model.choose(context, batches[-1]))
         advance(len(decisions))

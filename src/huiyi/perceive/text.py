@@ -10,7 +10,7 @@ import numpy as np
 
 from huiyi.errors import DataError
 from huiyi.perceive.encoders import Encoder, encoder
-from huiyi.values import Record
+from huiyi.values import Record, is_blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class TextPerceiver:
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
         """Return vectors of shape (n, d) for each view, and which records have a text."""
         texts = [self.reads(record) for record in records]
-        present = np.array([bool(text.strip("\0 \t\r\n")) for text in texts], dtype=bool)
+        present = np.array([not is_blank(text) for text in texts], dtype=bool)
         place: dict[str, int] = {}
         rows = [place.setdefault(text, len(place)) for text, there in zip(texts, present, strict=True) if there]
         tool = self._tool()

@@ -16,7 +16,7 @@ from huiyi.train.fast import Progress, held_out_intents
 from huiyi.train.findings import KINDS, Finding, shown
 from huiyi.train.label_errors import FEWEST_ROWS, LabelError, find_label_errors
 from huiyi.train.leaks import telling
-from huiyi.values import OUT_OF_SCOPE, Record, Span, spelt
+from huiyi.values import OUT_OF_SCOPE, Record, alike, is_blank, spelt
 
 if TYPE_CHECKING:
     from huiyi.data import Table
@@ -136,7 +136,7 @@ def _label_errors(table: Table, progress: Progress | None) -> tuple[tuple[LabelE
     kept = [
         i
         for i, record in enumerate(labelled.records)
-        if (_has_text(record) or record.history) and len(record.text or "") <= LONGEST_TEXT
+        if (record.history or not is_blank(record.text)) and len(record.text or "") <= LONGEST_TEXT
     ]
     names = {name for i in kept for name in _names(labelled.records[i], table)} - {OUT_OF_SCOPE}
     if table.kind == "spans" or len(names) < _fewest_labels(table):
@@ -175,10 +175,10 @@ def _sizes(table: Table) -> Iterator[Finding]:
     (largest, most), middle = next(iter(inside.items())), median(inside.values())
     if most >= _IMBALANCE * middle:
         yield Finding("imbalance", details={"label": largest, "count": most, "times": most / middle})
-    alike: defaultdict[str, list[str]] = defaultdict(list)
+    spellings: defaultdict[str, list[str]] = defaultdict(list)
     for name in inside:
-        alike[spelt(name)].append(name)
-    for twins in alike.values():
+        spellings[spelt(name)].append(name)
+    for twins in spellings.values():
         if len(twins) > 1:
             yield Finding("spelling", details={"labels": listed(sorted(twins))})
 
@@ -241,8 +241,7 @@ def _by_content(table: Table) -> Mapping[Hashable, list[int]]:
     places: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, record in enumerate(table.records):
         if not _is_empty(record):
-            text = " ".join((record.text or "").lower().split())
-            places[text, record.history, record.images, record.audios].append(index)
+            places[alike(record.text), record.history, record.images, record.audios].append(index)
     return places
 
 
@@ -259,8 +258,7 @@ def _counts(table: Table) -> dict[str, int]:
 
 def _names(record: Record, table: Table) -> tuple[str, ...]:
     """The labels of a record, whatever the kind."""
-    label = record.labels.get(table.task_name or "", ())
-    return (label,) if isinstance(label, str) else tuple(x.label if isinstance(x, Span) else x for x in label)
+    return record.labels_of(table.task_name or "")
 
 
 def _label(record: Record, table: Table) -> Hashable:
@@ -269,10 +267,6 @@ def _label(record: Record, table: Table) -> Hashable:
     return frozenset(label) if isinstance(label, tuple) else label
 
 
-def _has_text(record: Record) -> bool:
-    return bool((record.text or "").strip("\0 \t\r\n"))
-
-
 def _is_empty(record: Record) -> bool:
     """Whether there is nothing to read, see or hear."""
-    return not (_has_text(record) or record.history or record.images or record.audios)
+    return is_blank(record.text) and not (record.history or record.images or record.audios)

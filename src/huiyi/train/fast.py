@@ -17,7 +17,7 @@ from huiyi.decide import Decider
 from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
 from huiyi.perceive import PERCEIVERS
 from huiyi.pipeline import Model, Perception
-from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Record, Task, spelt
+from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Record, Task, alike, is_blank, spelt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,7 @@ def train(
     decider = Decider()
     if held_out:
         context = perception.perceive(held_out, tick=_ticks(progress, "held-out rows", len(held_out)))
-        inside = [i for i, record in enumerate(held_out) if not _is_out_of_scope(record, chosen)]
+        inside = [i for i, record in enumerate(held_out) if not record.is_out_of_scope(chosen.name)]
         aligner.recalibrate_scope(_rows(context, inside))
         decider.fit(
             aligner.align(context), held_out, max_error=config.max_error, oos_rate=config.oos_rate, held_out=True
@@ -187,8 +187,7 @@ def _task_of(table: Table, given: Task | None) -> Task:
         )
     found: Counter[str] = Counter()
     for record in table.records:
-        labels = record.labels.get(table.task_name or "", ())
-        found.update((labels,) if isinstance(labels, str) else labels)
+        found.update(record.labels_of(table.task_name or ""))
     known = {label.name: label for label in given.labels} if given else {}
     names = [*known, *sorted(set(found) - set(known) - {OUT_OF_SCOPE})]
     if kind == "choice" and len(names) < 2:
@@ -209,7 +208,7 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     kept: dict[tuple[Any, ...], Record] = {}
     empty = repeated = 0
     for record in table.labelled().records if table.task_name else ():
-        if not (record.text or "").strip("\0 \t\r\n") and not record.history:
+        if is_blank(record.text) and not record.history:
             empty += 1
             continue
         given = record.labels[task.name]
@@ -218,7 +217,7 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
                 f"{table.source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and {given[0]!r} at once; "
                 f"expected {OUT_OF_SCOPE!r} alone or intents alone. Remove one of them"
             )
-        key = (" ".join((record.text or "").lower().split()), record.history, given)
+        key = (alike(record.text), record.history, given)
         repeated += key in kept
         kept.setdefault(key, record)
     notices = []
@@ -244,11 +243,6 @@ def _descriptions(label: Label) -> list[str]:
 def _named(record: Record, table: Table, task: Task) -> Record:
     """The record with its label under the task's name."""
     return replace(record, labels={task.name: record.labels[table.task_name or ""]})
-
-
-def _is_out_of_scope(record: Record, task: Task) -> bool:
-    """Whether the record is labelled as belonging to no intent."""
-    return record.labels[task.name] in (OUT_OF_SCOPE, (OUT_OF_SCOPE,))
 
 
 def _rows(context: Context, rows: Sequence[int]) -> Context:
