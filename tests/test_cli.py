@@ -1,5 +1,6 @@
 """The command line: what is printed where, and how it ends."""
 
+import io
 import json
 import os
 import subprocess
@@ -132,7 +133,8 @@ def test_notices_go_to_the_error_stream(run: Run, tmp_path: Path) -> None:
 
 def test_options_reach_the_training(run: Run, tmp_path: Path) -> None:
     source = write(tmp_path / "train.csv", ROWS, header="question,topic")
-    validation = write(tmp_path / "held_out.csv", ROWS * 9, header="question,topic")
+    held_out = [(f"{text}, please", label) for text, label in ROWS * 9]
+    validation = write(tmp_path / "held_out.csv", held_out, header="question,topic")
     options = ["--text", "question", "--label", "topic", "--no-examples", "--seed", 7, "--max-error", 0.2]
     ended = train(run, source, *options, "--validation", validation, "--oos-rate", 0)
     assert ended.code == 0, ended.err
@@ -163,7 +165,7 @@ def test_demo(run: Run, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "desk" / MANIFEST).is_file()
-    for word in ("act: ", "ask: ", "decline: ", "您是想", "Do you mean"):
+    for word in ("act: ", "clarify: ", "decline: ", "something else", "您是想", "Do you mean"):
         assert word in ended.out
 
 
@@ -328,3 +330,50 @@ def test_a_full_disk(run: Run, train_csv: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "fsync", full)
     refused(train(run, train_csv), "No space left on device")
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == Ended(0, f"huiyi {huiyi.__version__}\n", "")
+
+
+def test_a_file_that_is_not_there_is_not_taken_for_a_text(run: Run, saved: Path) -> None:
+    for said in ("tickets.csv", "data/tickets.jsonl.gz", "Notes.TXT"):
+        ended = run("decide", saved, said)
+        assert (ended.code, ended.out) == (2, "")
+        assert f"{said}: no such file" in ended.err
+    assert run("decide", saved, "is tickets.csv a file").code == 0
+
+
+def test_a_text_on_standard_input(run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("buy ticket 3"))
+    ended = run("decide", saved, "-", "--json")
+    assert json.loads(ended.out)["label"] == json.loads(run("decide", saved, "buy ticket 3", "--json").out)["label"]
+
+
+def test_a_folder_of_records(run: Run, saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    write(tmp_path / "folder" / "a.csv", ROWS)
+    write(tmp_path / "folder" / "b.csv", ROWS[:2])
+    assert len(run("decide", saved, "folder/").out.splitlines()) == len(ROWS) + 2
+    assert run("decide", saved, "folder").out.startswith(("act", "clarify", "decline"))  # a word like any other
+
+
+def test_notices_of_a_file_of_records(run: Run, saved: Path, tmp_path: Path) -> None:
+    source = tmp_path / "rows.csv"
+    source.write_text("text,intent,agent\nbuy ticket 1,buy,Ann\ntrain late 1,,Bob\n", "utf-8")
+    ended = run("decide", saved, source)
+    assert "columns not used: agent" in ended.err
+    assert len(ended.out.splitlines()) == 2
+    assert run("decide", saved, source, "--answer", "intent=buy").code == 2
+
+
+@pytest.mark.parametrize("answer", ["intent=byu", "color=red"])
+def test_answers_to_nothing_that_is_asked(run: Run, saved: Path, answer: str) -> None:
+    ended = run("decide", saved, "a ticket", "--answer", answer)
+    assert (ended.code, ended.out) == (2, "")
+    assert answer.partition("=")[0] in ended.err
+
+
+def test_answers_that_are_known(run: Run, saved: Path) -> None:
+    assert run("decide", saved, "a ticket", "--answer", "intent=book_ticket").out.startswith("act: book_ticket")
+    assert run("decide", saved, "a ticket", "--answer", "intent=something else").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from huiyi.errors import HuiyiError, InputError, OptionError
 if TYPE_CHECKING:
     from huiyi.data import Columns
     from huiyi.pipeline import Model
-    from huiyi.values import Decision, Record
+    from huiyi.values import Decision, Record, Task
 
 _STOPPED = 130  # by Ctrl-C, as shells count
 
@@ -41,6 +42,24 @@ Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
 OosRate = Annotated[float, typer.Option("--oos-rate", help="Share of records out of scope where the model will work.")]
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from huiyi import __version__
+
+        print(f"huiyi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """From examples of what people say to a model that acts, asks or declines."""
 
 
 @app.command()
@@ -125,7 +144,13 @@ def evaluate(
 @app.command()
 def decide(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
-    said: Annotated[str, typer.Argument(metavar='"TEXT" | FILE', help="A text, or a file of records.")],
+    said: Annotated[
+        str,
+        typer.Argument(
+            metavar='"TEXT" | FILE | -',
+            help="A text, a file of records or a FOLDER/, or - for a text on standard input.",
+        ),
+    ],
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
     as_json: Json = False,
@@ -145,12 +170,19 @@ def decide(
     language = _language(lang)
     model = load(folder)
     if _is_file(said):
-        records: Sequence[Record] = read(said, _columns(text, label, fields, ignore, where), skip_bad=skip_bad).records
+        if field or answer:
+            raise OptionError("--field and --answer go with one text; a file has columns of its own. Leave them out")
+        table = read(said, _columns(text, label, fields, ignore, where), skip_bad=skip_bad)
+        _print_notices([*table.notices, *_left_out(table.left_out)])
+        records: Sequence[Record] = table.records
         for batch in batched(records):
             for decision in model.decide_all(batch):
                 print(json.dumps(asdict(decision), ensure_ascii=False))
         return
+    if said == "-":
+        said = sys.stdin.read()
     record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
+    _check_answers(record, model.task)
     decision = model.decide(record)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
@@ -282,11 +314,41 @@ def _language(lang: str) -> str:
 
 
 def _is_file(said: str) -> bool:
-    """Whether what was given is a file of records rather than a text."""
+    """Whether what was given is a file of records, or a folder with a slash behind it, rather than a text.
+
+    Raises:
+        OptionError: It is called like a file, and there is none.
+    """
     try:
-        return Path(said).is_file()
+        if Path(said).is_file() or (re.search(r"\w/$", said) and Path(said).is_dir()):
+            return True
     except (OSError, ValueError):  # too long for a path, or with characters that no path has
         return False
+    if re.fullmatch(r"\S+\.(csv|tsv|jsonl|ndjson|json|parquet|txt)(\.gz)?", said, re.IGNORECASE):
+        raise OptionError(
+            f"{said}: no such file; expected a text, or a file of records. To decide on this very text, give it on "
+            "standard input: echo TEXT | huiyi decide DIR -"
+        )
+    return False
+
+
+def _check_answers(record: Record, task: Task) -> None:
+    """Refuse replies that answer no question of the task.
+
+    Raises:
+        OptionError: It names the reply and what could be said.
+    """
+    from huiyi.decide import is_none_of_these, reply_to
+    from huiyi.errors import did_you_mean
+
+    for name, reply in record.answers.items():
+        if name != task.name:
+            raise OptionError(f"--answer {name}=…: nothing of that name is asked; expected {task.name}=LABEL")
+        if reply_to(task, record) is None and not is_none_of_these(task, record):
+            raise OptionError(
+                f"--answer {name}={reply}: there is no such label.{did_you_mean(reply, task.names)} Expected the name "
+                "or the description of a label, or 'something else'"
+            )
 
 
 def _console() -> Any:
@@ -324,9 +386,12 @@ def _print_training(model: Model, language: str) -> None:
     }
     console.print(lines[language], markup=False, highlight=False)
     console.print(model.promise.describe(language), markup=False, highlight=False)
-    left_out = summary["left_out_columns"]
-    notices = [*summary["notices"], *([f"columns not used: {', '.join(left_out)}"] if left_out else [])]
-    _print_notices(notices)
+    _print_notices([*summary["notices"], *_left_out(summary["left_out_columns"])])
+
+
+def _left_out(columns: Sequence[str]) -> list[str]:
+    """Name the columns that were not used, if there are any."""
+    return [f"columns not used: {', '.join(columns)}"] if columns else []
 
 
 def _print_notices(notices: Sequence[str]) -> None:
@@ -353,7 +418,7 @@ def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence
 _KINDS = {
     "en": {
         "act": "act",
-        "clarify": "ask",
+        "clarify": "clarify",
         "decline": "decline",
         "familiar": "as strange as {:.1%} of what is in scope",
     },
@@ -372,4 +437,5 @@ def _in_words(decision: Decision, model: Model, language: str) -> list[str]:
     if decision.question is not None:
         lines = [f"{words['clarify']}: {decision.question.text}"]
         lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
+        lines += [f"  {decision.question.options[-1]}"]
     return lines

@@ -153,11 +153,15 @@ class Model:
         seed = int(self.summary["seed"])
         return self.decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
 
-    def decide_all(self, records: Sequence[Record]) -> tuple[Decision, ...]:
-        """All stages, for many records at once."""
+    def decide_all(self, records: Sequence[Record | str]) -> tuple[Decision, ...]:
+        """All stages, for many records or texts at once.
+
+        Raises:
+            DataError: One is neither, or its text is longer than any that was said.
+        """
         if not records:
             return ()
-        context = self.perceive(records)
+        context = self.perceive([_as_record(record) for record in records])
         return self.choose(context, self.align(context))
 
     def decide(self, record: Record | str) -> Decision:
@@ -166,10 +170,6 @@ class Model:
         Raises:
             DataError: It is neither, or its text is longer than any that was said.
         """
-        if isinstance(record, str):
-            record = Record(text=record)
-        if not isinstance(record, Record):
-            raise DataError(f"cannot decide on a {type(record).__name__}; expected a text or a huiyi.Record")
         return self.decide_all([record])[0]
 
     def save(self, folder: str | Path) -> None:
@@ -223,6 +223,15 @@ class Model:
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
         return Model(self.perception, self.aligner, self.decider, summary=self.summary, sha256=self.sha256)
+
+
+def _as_record(record: Record | str) -> Record:
+    """The record, or one of the text."""
+    if isinstance(record, str):
+        return Record(text=record)
+    if not isinstance(record, Record):
+        raise DataError(f"cannot decide on a {type(record).__name__}; expected a text or a huiyi.Record")
+    return record
 
 
 def batched(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

@@ -15,6 +15,7 @@ from huiyi.train import held_out_intents
 from huiyi.values import Label, Record, Span, Turn
 
 ROWS = [(f"{words} {i}", label) for i in range(20) for words, label in (("buy ticket", "buy"), ("train late", "delay"))]
+OTHERS = [(f"{text}, please", label) for text, label in ROWS]
 TASK = Task("intent", "choice", (Label("buy", {"en": "buy a ticket"}), Label("delay", {"en": "train is late"})))
 
 
@@ -147,7 +148,7 @@ def test_columns_left_out_are_told(train: Any) -> None:
 
 def test_progress_reaches_its_end(train: Any) -> None:
     told: dict[str, list[tuple[int, int]]] = {}
-    train(ROWS, validation=ROWS, progress=lambda what, done, total: told.setdefault(what, []).append((done, total)))
+    train(ROWS, validation=OTHERS, progress=lambda what, done, total: told.setdefault(what, []).append((done, total)))
     assert set(told) == {"reading", "learning", "held-out rows"}
     for steps in told.values():
         assert steps == sorted(steps)
@@ -265,3 +266,42 @@ def test_a_task_file(train: Any, tmp_path: Path) -> None:
     assert model.task.labels[0] == Label("buy", {"": "买票"})
     assert labels(model, "我要买票") == ["buy"]
     assert "no such file" in refused(train, ROWS, task=tmp_path / "tsk.yaml")
+
+
+# What the user may not have meant
+
+
+def test_held_out_rows_that_were_trained_on_are_refused_or_told(train: Any) -> None:
+    with pytest.raises(DataError, match=r"40 of 40 held-out rows are trained on too"):
+        train(ROWS, validation=[(text.upper(), label) for text, label in ROWS])
+    model = train(ROWS, validation=[*OTHERS, ROWS[0]])
+    assert model.summary["notices"] == ["the list: the texts of 1 row are trained on too"]
+    assert train(ROWS, validation=OTHERS).summary["notices"] == []
+
+
+def test_labels_that_only_the_rows_or_only_the_task_have_are_named(train: Any) -> None:
+    task = replace(TASK, labels=(*TASK.labels, Label("dealy", {"en": "late"})))
+    notices = train([*ROWS, ("a refund", "refund")], task=task).summary["notices"]
+    assert notices == [
+        "the list: labels that the task file does not name: 'refund'",
+        "the list: labels of the task file without an example: 'dealy'",
+    ]
+    assert train(ROWS, task=TASK).summary["notices"] == []
+
+
+def test_a_task_with_rows_whose_labels_were_not_found_says_so(train: Any) -> None:
+    rows = [{"text": text, "category": label} for text, label in ROWS]
+    (notice,) = train(rows, task=TASK).summary["notices"]
+    assert "no column of labels found" in notice and "--label" in notice
+    assert train(rows, task=TASK, columns=Columns(label="category")).summary["rows"] == len(ROWS)
+
+
+@pytest.mark.parametrize("name", ["OOS", "out-of-scope", "Out_of_scope"])
+def test_a_label_that_looks_like_out_of_scope_is_told(train: Any, name: str) -> None:
+    (notice,) = train([*ROWS, ("hello", name), ("hi", name)]).summary["notices"]
+    assert repr(name) in notice and "'oos'" in notice
+
+
+def test_signals_that_no_record_has(train: Any) -> None:
+    with pytest.raises(DataError, match="no record has anything for history"):
+        train(ROWS, config=TrainConfig(signals=("history",)))

@@ -83,7 +83,7 @@ def fit_blend(
     """
     names = list(scores)
     prior = {name: (prior or {}).get(name, PRIOR_WEIGHT) for name in names}
-    if not len(targets):
+    if not names or not len(targets):
         return Blend(prior, several, PRIOR_OFFSET if several else 0.0)
     step = max(1, targets.size // MOST_SCORES)
     scores, targets = {name: told[::step] for name, told in scores.items()}, targets[::step]

@@ -1,7 +1,7 @@
 """Decide: act, clarify or decline?"""
 
 from huiyi.decide.candidates import COVERAGE, candidate_threshold
-from huiyi.decide.clarify import ask, language_of, reply_to
+from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.decider import Decider
 from huiyi.decide.promise import SCOPE_LEVEL, Promise, fit_promise
 
@@ -13,6 +13,7 @@ __all__ = [
     "ask",
     "candidate_threshold",
     "fit_promise",
+    "is_none_of_these",
     "language_of",
     "reply_to",
 ]

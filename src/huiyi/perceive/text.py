@@ -30,13 +30,18 @@ def said(record: Record) -> str:
     """
     text = record.text or ""
     if not isinstance(text, str):
-        raise DataError(f"record {record.id or '?'}: the text is a {type(text).__name__}, expected a string")
+        raise DataError(f"record {_called(record)}: the text is a {type(text).__name__}, expected a string")
     if len(text) > LONGEST_TEXT:
         raise DataError(
-            f"record {record.id or '?'}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} "
+            f"record {_called(record)}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} "
             "that one record may have. Cut it, or give its parts as records of their own"
         )
     return _evenly(text)
+
+
+def _called(record: Record) -> str:
+    """The record's id, or how it begins."""
+    return record.id or f"{str(record.text)[:30]!r}…"
 
 
 def said_before(record: Record) -> str:

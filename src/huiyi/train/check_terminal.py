@@ -41,7 +41,7 @@ _ENGLISH = _Wording(
     errors=("Row", "Text", "Label", "Perhaps", "Probability"),
     nothing="Nothing found.",
     more="… {count:,} more",
-    more_errors="{count:,} more rows are less suspicious; --json lists them all.",
+    more_errors="{count:,} more rows of which another label is likelier, if not by much; --json lists them all.",
 )
 _CHINESE = _Wording(
     summary="{source}：{rows:,} 行，{labels:,} 个标签。文本：{languages}。",
@@ -51,7 +51,7 @@ _CHINESE = _Wording(
     errors=("行", "文本", "标签", "或应为", "概率"),
     nothing="没有发现问题。",
     more="……另有 {count:,} 项",
-    more_errors="另有 {count:,} 行嫌疑较小；--json 会全部列出。",
+    more_errors="另有 {count:,} 行，其他标签只是略微更像；--json 会全部列出。",
 )
 
 
@@ -72,7 +72,10 @@ def check_table(found: Check, language: str = "en") -> Group:
     languages = ", ".join(f"{words.languages[code]} {count:,}" for code, count in found.languages.items())
     summary = words.summary.format(source=found.source, rows=found.rows, labels=len(found.labels), languages=languages)
     parts: list[Text | Table] = [Text(summary), Text(), _labels(found, words), Text()]
-    parts.append(_findings(found, words, language) if found.findings else Text(words.nothing))
+    if found.findings:
+        parts.append(_findings(found, words, language))
+    elif not found.label_errors:
+        parts.append(Text(words.nothing))
     if found.label_errors:
         parts += [Text(), _errors(found, words)]
     if (left := len(found.label_errors) - _ERRORS_SHOWN) > 0:

@@ -12,6 +12,7 @@ import numpy as np
 
 from huiyi.align import Aligner, techniques_for
 from huiyi.data import Columns, Table, read
+from huiyi.data.columns import listed
 from huiyi.data.tasks import read_task
 from huiyi.decide import Decider
 from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
@@ -106,6 +107,7 @@ def train(
     table = read(source, columns, needs_label=given is None, skip_bad=skip_bad)
     chosen = _task_of(table, given)
     records, notices = _usable(table, chosen)
+    notices += _surprises(table, given, chosen)
     if not records and not (given and any(map(_descriptions, given.labels))):
         raise DataError(
             f"{table.source}: no labelled row has a text; expected some, or a task file whose labels are described. "
@@ -116,7 +118,7 @@ def train(
         label = columns.label or table.task_name
         held_out_table = read(validation, replace(columns, label=label), needs_label=True, skip_bad=skip_bad)
         held_out = tuple(_named(record, held_out_table, chosen) for record in held_out_table.labelled().records)
-        notices += held_out_table.notices
+        notices += [*held_out_table.notices, *_overlap(records, held_out, held_out_table.source)]
     perception, aligner, evidence = _fitted(chosen, records, config, progress)
     decider = Decider()
     if held_out:
@@ -171,6 +173,8 @@ def _fitted(
     heads = sum(len(techniques_for(name, signal)) for name, signal in context.signals.items())
     tick = _ticks(progress, "learning", heads)
     evidence = aligner.fit(task, context, names, [column for _, column in texts], tick=tick)
+    if not aligner.signals:
+        raise DataError(f"no record has anything for {', '.join(signals)}; expected two or more. Name other --signals")
     perception.keep(aligner.signals)
     return perception, aligner, evidence
 
@@ -226,6 +230,42 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     if repeated:
         notices.append(f"{_rows_of(repeated)} with a text and label that stood before, counted once")
     return tuple(kept.values()), notices
+
+
+def _surprises(table: Table, given: Task | None, task: Task) -> list[str]:
+    """What the user may not have meant: labels not read, misspelt, or out of scope under another name."""
+    notices = []
+    if given is not None and table.task_name is None and table.left_out:
+        notices.append(
+            f"{table.source}: no column of labels found, so the task file alone teaches. If there is one, name it with "
+            "--label"
+        )
+    elif given is not None:
+        known, found = set(given.names), {label for record in table.records for label in record.labels_of(task.name)}
+        if stray := sorted(found - known - {OUT_OF_SCOPE}):
+            notices.append(f"{table.source}: labels that the task file does not name: {listed(stray)}")
+        if bare := [name for name in given.names if name not in found]:
+            notices.append(f"{table.source}: labels of the task file without an example: {listed(bare)}")
+    for name in task.names:
+        if spelt(name) in ("oos", "out of scope"):
+            notices.append(f"{table.source}: {name!r} is taken for an intent; rows out of scope are labelled 'oos'")
+    return notices
+
+
+def _overlap(records: Sequence[Record], held_out: Sequence[Record], source: str) -> list[str]:
+    """Say how many held-out rows were trained on; a few twins are natural, most of the rows are a mistake.
+
+    Raises:
+        DataError: Most were, so they are not held out.
+    """
+    taught = {(alike(record.text), record.history) for record in records}
+    twice = sum((alike(record.text), record.history) in taught for record in held_out)
+    if 2 * twice > len(held_out):
+        raise DataError(
+            f"{source}: {twice:,} of {len(held_out):,} held-out rows are trained on too; expected other rows than "
+            "those of the training file. Leave --validation out, and the error is estimated without them"
+        )
+    return [f"{source}: the texts of {_rows_of(twice)} are trained on too"] if twice else []
 
 
 def _rows_of(count: int) -> str:
