@@ -57,3 +57,13 @@ def test_the_error_of_a_job_is_raised_and_the_cores_are_given_back() -> None:
     with pytest.raises(ZeroDivisionError):
         list(side_by_side([lambda: 1.0, lambda: 1 / 0, lambda: 2.0]))
     assert cores() == before
+
+
+def test_the_cores_are_given_back_whoever_ends_first() -> None:
+    before = cores()
+    left, right = (side_by_side([partial(pow, 2, 2)] * 3) for _ in range(2))
+    next(left)
+    next(right)
+    list(left)
+    list(right)
+    assert cores() == before

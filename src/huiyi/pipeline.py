@@ -137,7 +137,7 @@ class Model:
 
     @property
     def scope_level(self) -> float:
-        """Records whose ``in_scope`` is below this are called out of scope."""
+        """Records whose ``in_scope`` is below this are called out of scope when that is measured."""
         return self.promise.scope_level or SCOPE_LEVEL
 
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
@@ -159,6 +159,8 @@ class Model:
         Raises:
             DataError: One is neither, or its text is longer than any that was said.
         """
+        if isinstance(records, str | Record):
+            raise DataError("decide_all takes a list of texts or records; expected that, or use decide for one")
         if not records:
             return ()
         context = self.perceive([_as_record(record) for record in records])
@@ -248,12 +250,12 @@ def load(folder: str | Path) -> Model:
 def _plain(record: Record, task_name: str) -> dict[str, Any]:
     """A training record as JSON can hold it: what was said, before too, and its label."""
     history = [[turn.speaker, turn.text] for turn in record.history]
-    return {"id": record.id, "text": record.text, "history": history, task_name: record.labels[task_name]}
+    return {"id": record.id, "text": record.text, "history": history, "labels": record.labels[task_name]}
 
 
 def _record(row: Mapping[str, Any], task_name: str) -> Record:
     """Take back what ``_plain`` gave."""
-    labels = row[task_name]
+    labels = row["labels"]
     history = tuple(Turn(speaker, text) for speaker, text in row["history"])
     known = {task_name: tuple(labels) if isinstance(labels, list) else labels}
     return Record(id=row["id"], text=row["text"], history=history, labels=known)

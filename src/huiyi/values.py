@@ -166,8 +166,8 @@ class Intents:
         task: The task, whose k labels are the columns.
         probabilities: Shape (n, k), calibrated. Rows sum to 1 for ``choice``;
             for ``several`` each column stands for itself.
-        in_scope: Shape (n,), 0 to 1: the share of in-scope training rows that
-            looked less familiar than this one. 0.05 means that only one
+        in_scope: Shape (n,), 0 to 1: the share of in-scope rows, held out from
+            what was trained, that looked at most as familiar as this one. 0.05 means that only one
             in-scope row in twenty looks as strange.
     """
 
@@ -242,7 +242,7 @@ def is_blank(text: str | None) -> bool:
         >>> is_blank("  "), is_blank(None), is_blank("?")
         (True, True, False)
     """
-    return not (text or "").strip("\0 \t\r\n")
+    return not (text or "").replace("\0", " ").strip()
 
 
 def alike(text: str | None) -> str:

@@ -1,6 +1,7 @@
 """The aligner on signals made by hand."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -242,14 +243,63 @@ def test_a_task_without_records() -> None:
     assert aligner.align(context(list("cab"))).probabilities.argmax(axis=1).tolist() == [2, 0, 1]
 
 
-def test_fitting_twice_is_equal() -> None:
-    """Heads fitted side by side do not disturb each other."""
+def sparse_words() -> Context:
+    """Rows of 300 texts of three labels, in 1,000 words."""
     labels, rng = [*"abc"] * 100, np.random.default_rng(0)
     own = np.arange(300)[:, None] % 3 == np.arange(1_000) % 3
     words = (rng.random((300, 1_000)) < 0.01 + 0.01 * own).astype(np.float32)
     words /= np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1e-6)
-    signals = Context(context(labels).records, {"words": csr_array(words)}, np.ones((300, 1), dtype=bool))
-    fits = [Aligner() for _ in range(6)]
-    first, *others = (aligner.fit(TASK, signals).probabilities for aligner in fits)
+    return Context(context(labels).records, {"words": csr_array(words)}, np.ones((300, 1), dtype=bool))
+
+
+def test_machines_fitted_in_threads_do_not_disturb_each_other() -> None:
+    signals = sparse_words()
+    with ThreadPoolExecutor(6) as pool:
+        first, *others = pool.map(lambda _: Aligner().fit(TASK, signals).probabilities, range(6))
     for other in others:
         np.testing.assert_array_equal(other, first)
+
+
+def test_a_signal_that_a_record_lacks_does_not_make_it_strange() -> None:
+    """All training rows have both signals; a record with one of them is as near to them as one with both."""
+    labels = [*"abc"] * 40
+    aligner, _ = fitted(labels)
+    half = context(labels, seed=1, right=list(range(120)))
+    _, both = aligner._mixed_and_clues(aligner._scores(context(labels, seed=1)), context(labels, seed=1))
+    _, one = aligner._mixed_and_clues(aligner._scores(half), half)
+    assert abs(np.median(both[:, 1]) - np.median(one[:, 1])) < 0.05
+
+
+def test_what_is_near_no_row_is_strange_however_sure_its_label() -> None:
+    labels = [*"abc"] * 40
+    aligner, _ = fitted(labels)
+    usual, far = context(labels, seed=1), context(labels, seed=1)
+    rng = np.random.default_rng(5)
+    for name in far.signals:
+        signals = far.signals[name]
+        assert isinstance(signals, np.ndarray)
+        signals += 3 * rng.normal(size=signals.shape)
+    _, near = aligner._mixed_and_clues(aligner._scores(usual), usual)
+    _, beyond = aligner._mixed_and_clues(aligner._scores(far), far)
+    assert np.median(beyond[:, 1]) < np.quantile(near[:, 1], 0.05)
+    assert np.median(aligner.align(far).in_scope) < 0.2 < np.median(aligner.align(usual).in_scope)
+
+
+def test_recalibrated_familiarity_is_uniform_on_rows_like_those_given() -> None:
+    labels = [*"abc"] * 100
+    aligner, _ = fitted(labels)
+    aligner.recalibrate_scope(context(labels, seed=1))
+    told = np.sort(aligner.align(context(labels, seed=2)).in_scope)
+    assert np.abs(told - np.arange(1, 301) / 300).max() < 1.95 * np.sqrt(2 / 300)  # Smirnov, once in a thousand
+
+
+def test_held_out_nearness_does_not_count_the_row_itself() -> None:
+    labels = [*"abc"] * 10
+    made, groups = context(labels), np.arange(30) % 3
+    signal = made.signals["left"]
+    lessons = _Lessons(np.eye(3, dtype=np.float32)[groups], groups, _folds(groups))
+    head, told = _cross_fitted([HEADS["logistic"]], signal, lessons, np.ones(30, dtype=bool))
+    own = head.score(signal).nearest
+    assert told.nearest is not None and own is not None
+    np.testing.assert_allclose(own, 1, atol=1e-3)
+    assert told.nearest.max() < 0.9999

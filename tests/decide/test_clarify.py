@@ -1,6 +1,6 @@
 import pytest
 
-from huiyi.decide import ask, language_of, reply_to
+from huiyi.decide import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.clarify import MOST_OPTIONS
 from huiyi.values import Candidate, Label, Record, Task
 
@@ -75,3 +75,21 @@ def test_replies(reply: str, label: str | None) -> None:
 )
 def test_language(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+ALIKE = Task("intent", "choice", (Label("cardArrival"), Label("card_arrival"), Label("其他"), Label("refund")))
+
+
+def test_labels_that_are_worded_alike_are_told_apart_by_their_names() -> None:
+    names = ("cardArrival", "card_arrival", "refund")
+    assert ask(ALIKE, candidates(*names)).options[:-1] == names
+    for name in names:
+        assert reply_to(ALIKE, Record(answers={"intent": name})) == name
+    assert reply_to(ALIKE, Record(answers={"intent": "card arrival"})) is None
+
+
+def test_a_label_called_like_the_last_option() -> None:
+    assert reply_to(ALIKE, Record(answers={"intent": "其他"})) == "其他"  # its very name
+    assert not is_none_of_these(ALIKE, Record(answers={"intent": "其他"}))
+    assert is_none_of_these(ALIKE, Record(answers={"intent": "Something else"}))
+    assert is_none_of_these(TASK, Record(answers={"intent": "其他"}))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from huiyi.decide import Decider
+from huiyi.decide.decider import _best_f1
 from huiyi.values import Decision, Intents, Label, Record, Task
 
 CHOICE = Task("intent", "choice", tuple(map(Label, "abc")))
@@ -106,3 +107,9 @@ def test_fit_of_several_finds_the_best_f1() -> None:
     again = Decider()
     again.from_arrays(*made.to_arrays())
     assert (again.promise, again.label_threshold) == (made.promise, made.label_threshold)
+
+
+def test_the_threshold_of_the_best_f1_takes_all_that_are_as_probable() -> None:
+    probabilities = np.array([[0.9], [0.9], *[[0.3]] * 100])
+    truth = np.array([[True], [False], *[[True]] * 3, *[[False]] * 97])
+    assert _best_f1(probabilities, truth) == 0.9

@@ -185,6 +185,14 @@ def test_held_out_labels_that_are_not_known_count_as_wrong(train: Any) -> None:
     assert model.task.names == ("buy", "delay")
 
 
+def test_of_several_labels_one_that_is_not_known_makes_the_row_wrong(train: Any) -> None:
+    def several(rows: Sequence[tuple[str, str]], *more: str) -> list[dict[str, Any]]:
+        return [{"text": text, "intents": [label, *more]} for text, label in rows]
+
+    assert train(several(ROWS), validation=several(held_out_rows(200))).promise.kind == "guaranteed"
+    assert train(several(ROWS), validation=several(held_out_rows(200), "never seen")).promise.kind == "none"
+
+
 def test_held_out_rows_out_of_scope(train: Any) -> None:
     strange = [(f"pizza {i}", "oos") for i in range(100)]
     model = train(ROWS, validation=held_out_rows(400) + strange, config=TrainConfig(signals=("words",), max_error=0.2))
@@ -305,3 +313,28 @@ def test_a_label_that_looks_like_out_of_scope_is_told(train: Any, name: str) -> 
 def test_signals_that_no_record_has(train: Any) -> None:
     with pytest.raises(DataError, match="no record has anything for history"):
         train(ROWS, config=TrainConfig(signals=("history",)))
+
+
+def test_held_out_rows_of_another_kind(train: Any) -> None:
+    with pytest.raises(DataError, match=r"labels are of the kind 'several', but the training file's are 'choice'"):
+        train(ROWS, validation=[("a ticket", ["buy"])])
+
+
+def test_held_out_rows_with_an_intent_and_out_of_scope_at_once(train: Any) -> None:
+    rows = [{"text": text, "intents": [label]} for text, label in ROWS]
+    with pytest.raises(DataError, match="'oos' and 'buy' at once"):
+        train(rows, validation=[{"text": "a ticket", "intents": ["buy", "oos"]}])
+
+
+def test_held_out_rows_that_are_all_out_of_scope_leave_the_sense_of_scope_as_it_was(train: Any) -> None:
+    plain, told = train(ROWS), train(ROWS, validation=[("bake bread", "oos"), ("my cat", "oos")])
+    assert any("no row is in scope" in notice for notice in told.summary["notices"])
+    assert told.promise.kind == "none"
+    text = "how to bake sourdough bread"
+    assert told.decide(text).in_scope == plain.decide(text).in_scope < 0.5
+
+
+def test_held_out_rows_without_a_text_are_not_counted(train: Any) -> None:
+    model = train(ROWS, validation=[*OTHERS, ("", "buy"), ("\u3000", "delay")])
+    assert model.summary["held_out_rows"] == len(OTHERS)
+    assert any("2 rows without a text not counted" in notice for notice in model.summary["notices"])

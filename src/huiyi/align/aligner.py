@@ -128,19 +128,19 @@ class Aligner:
         prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in jobs}
         self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
-        mixed, clues = self._mixed_and_clues(held_out, n)
+        mixed, clues = self._mixed_and_clues(held_out, context)
         self._scope = Scope()
         self._scope.fit(clues[inside], clues[~inside])
         return Intents(task, self.blend.probabilities(mixed), self._scope.measure(clues))
 
     def align(self, context: Context) -> Intents:
         """What the records mean."""
-        mixed, clues = self._mixed_and_clues(self._scores(context), len(context.records))
+        mixed, clues = self._mixed_and_clues(self._scores(context), context)
         return Intents(self.task, self.blend.probabilities(mixed), self._scope.measure(clues))
 
     def recalibrate_scope(self, context: Context) -> None:
         """Tell familiarity by these in-scope records, which no part was fitted on."""
-        _, clues = self._mixed_and_clues(self._scores(context), len(context.records))
+        _, clues = self._mixed_and_clues(self._scores(context), context)
         self._scope.recalibrate(clues)
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
@@ -189,18 +189,19 @@ class Aligner:
             told[name] = _spread(head.score(some), rows, signal.shape[0])
         return told
 
-    def _mixed_and_clues(self, told: Mapping[str, Scores], n: int) -> tuple[Array, Array]:
+    def _mixed_and_clues(self, told: Mapping[str, Scores], context: Context) -> tuple[Array, Array]:
         """Log-odds (n, k), and the clues of familiarity (n, 2): the best score, and the nearest row."""
+        n, columns = len(context.records), {name: column for column, name in enumerate(context.signals)}
         if not self.blend.weights:
             return np.zeros((n, len(self.task.labels)), np.float32), np.zeros((n, 2), np.float32)
         mixed = self.blend.mix({name: scores.labels for name, scores in told.items()})
-        nearest, total = np.zeros(n, np.float32), 0.0
+        nearest, total = np.zeros(n, np.float32), np.zeros(n, np.float32)
         for name, weight in self.blend.weights.items():
             near = told[name].nearest
             if near is not None:
                 nearest += np.float32(weight) * near
-                total += weight
-        nearest /= np.float32(total or 1)
+                total += np.float32(weight) * context.present[:, columns[_signal_name(name)]]  # not seen is not far
+        nearest /= np.where(total > 0, total, 1)
         return mixed, np.column_stack([mixed.max(axis=1), nearest])
 
 
@@ -259,7 +260,7 @@ def _cross_fitted(
 
     parts = [part for part in range(folds.max(initial=0) + 1) if (present & (folds != part)).any()]
     best, tried = makes[0], []
-    if len(makes) > 1 and parts:
+    if len(makes) > 1 and parts and (present & (folds == parts[0])).any():
         tried = [fitted(make, parts[0]) for make in makes]
         losses = [
             loss_at_best(told.labels, lessons.targets[asked], several=head.several) for head, asked, told in tried

@@ -46,14 +46,14 @@ class Scope:
 
         Args:
             inside: Clues of in-scope rows, shape (n, c).
-            outside: Clues of out-of-scope rows, shape (m, c). With fewer than
-                as many as clues all clues weigh the same.
+            outside: Clues of out-of-scope rows, shape (m, c). With no
+                more of them than clues, all clues weigh the same.
         """
         count = inside.shape[1]
         self._centre, self._scale, self._weights = np.zeros(count), np.ones(count), np.ones(count)
         if len(inside):
             self._centre, self._scale = inside.mean(axis=0), inside.std(axis=0) + 1e-9
-        if len(inside) and len(outside) > count:
+        if len(inside) > 1 and len(outside) > count:
             self._weights = _discriminant(self._scaled(inside), self._scaled(outside))
         self.recalibrate(inside)
 

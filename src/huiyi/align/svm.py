@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from warnings import catch_warnings, simplefilter
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
@@ -108,7 +108,7 @@ class SvmHead:
 
         machine = LinearSVC(C=self.config.penalty, max_iter=10_000, random_state=0)
         with _ONE_AT_A_TIME, catch_warnings():
-            simplefilter("ignore", UserWarning)  # "`y` could represent a regression problem": one row a class is fine
+            filterwarnings("ignore", message=".*could represent a regression problem")  # one row a class is fine
             machine.fit(signal, classes)
         own, bias = machine.coef_, machine.intercept_
         if len(names) == 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from huiyi.values import Candidate, Question, Record, Task
@@ -18,6 +19,9 @@ _WORDING = {
     },
     "zh": {"one": "您是想：{}吗？", "many": "您是想：{}？", "join": "、", "last": "，还是", "other": "其他"},
 }
+
+
+_OTHERS = frozenset(wording["other"].casefold() for wording in _WORDING.values())
 
 
 def language_of(text: str) -> str:
@@ -44,6 +48,11 @@ def ask(task: Task, candidates: Sequence[Candidate], *, language: str = "en") ->
     wording = _WORDING["zh" if language == "zh" else "en"]
     labels = {label.name: label for label in task.labels}
     words = [labels[candidate.label].words(language) for candidate in candidates[:MOST_OPTIONS]]
+    taken = Counter(other.words(language).casefold() for other in task.labels)
+    words = [  # two labels that are worded alike, or like the last option, are told apart by their names
+        word if taken[word.casefold()] == 1 and word.casefold() not in _OTHERS else candidate.label
+        for word, candidate in zip(words, candidates, strict=False)
+    ]
     listed = words[0] if len(words) == 1 else wording["last"].join([wording["join"].join(words[:-1]), words[-1]])
     text = wording["one" if len(words) == 1 else "many"].format(listed)
     return Question(text, (*words, wording["other"]), about=task.name)
@@ -52,16 +61,17 @@ def ask(task: Task, candidates: Sequence[Candidate], *, language: str = "en") ->
 def is_none_of_these(task: Task, record: Record) -> bool:
     """Whether the person, when asked, said that it is something else."""
     reply = record.answers.get(task.name, "").strip().casefold()
-    return reply in {wording["other"].casefold() for wording in _WORDING.values()}
+    return reply in _OTHERS and reply_to(task, record) is None
 
 
 def reply_to(task: Task, record: Record) -> str | None:
-    """The label the person named when asked, by its name or its description in any language."""
-    reply = record.answers.get(task.name, "").strip().casefold()
-    if not reply:
-        return None
-    for label in task.labels:
-        known = {label.name, label.words(), *label.descriptions.values()}
-        if reply in {words.casefold() for words in known}:
-            return label.name
-    return None
+    """The label the person named when asked: by its name, or by a wording in any language that no other label has."""
+    reply = record.answers.get(task.name, "").strip()
+    if reply in task.names:
+        return reply
+    meant = [
+        label.name
+        for label in task.labels
+        if reply.casefold() in {words.casefold() for words in (label.name, label.words(), *label.descriptions.values())}
+    ]
+    return meant[0] if len(meant) == 1 and reply.casefold() not in _OTHERS else None

@@ -12,7 +12,7 @@ import numpy as np
 from huiyi.decide.candidates import candidate_threshold
 from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.promise import Promise, fit_promise
-from huiyi.values import Candidate, Decision, DecisionKind, Intents, Question, Record, is_blank
+from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record, is_blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,8 @@ class Decider:
                 truth[row, [place[label] for label in labels if label in place]] = True
             self.label_threshold = _best_f1(probabilities[inside], truth[inside])
             self.candidate_threshold = self.label_threshold
-            correct = ((probabilities >= self.label_threshold) == truth).all(axis=1)
+            strange = np.array([bool({*labels} - {*place, OUT_OF_SCOPE}) for labels in given], dtype=bool)
+            correct = ((probabilities >= self.label_threshold) == truth).all(axis=1) & ~strange
             confidence = _least_sure(probabilities, self.label_threshold)
         else:
             right = np.array([place.get(label, -1) for label in given], dtype=np.intp)
@@ -154,6 +155,8 @@ def _best_f1(probabilities: NDArray[np.floating], truth: NDArray[np.bool_]) -> f
     if not truth.any():
         return 0.5
     order = np.argsort(-probabilities, axis=None)
+    ordered = probabilities.ravel()[order]
     hits = np.cumsum(truth.ravel()[order])
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + truth.sum())
-    return float(probabilities.ravel()[order[int(f1.argmax())]])
+    ends = np.append(ordered[1:] < ordered[:-1], True)  # a threshold takes all that are as probable
+    return float(ordered[int(np.where(ends, f1, -1).argmax())])

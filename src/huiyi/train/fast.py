@@ -117,14 +117,15 @@ def train(
     if validation is not None:
         label = columns.label or table.task_name
         held_out_table = read(validation, replace(columns, label=label), needs_label=True, skip_bad=skip_bad)
-        held_out = tuple(_named(record, held_out_table, chosen) for record in held_out_table.labelled().records)
-        notices += [*held_out_table.notices, *_overlap(records, held_out, held_out_table.source)]
+        held_out, more = _held_out(held_out_table, chosen)
+        notices += [*held_out_table.notices, *more, *_overlap(records, held_out, held_out_table.source)]
     perception, aligner, evidence = _fitted(chosen, records, config, progress)
     decider = Decider()
     if held_out:
         context = perception.perceive(held_out, tick=_ticks(progress, "held-out rows", len(held_out)))
         inside = [i for i, record in enumerate(held_out) if not record.is_out_of_scope(chosen.name)]
-        aligner.recalibrate_scope(_rows(context, inside))
+        if inside:
+            aligner.recalibrate_scope(_rows(context, inside))
         decider.fit(
             aligner.align(context), held_out, max_error=config.max_error, oos_rate=config.oos_rate, held_out=True
         )
@@ -215,13 +216,8 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
         if is_blank(record.text) and not record.history:
             empty += 1
             continue
-        given = record.labels[task.name]
-        if isinstance(given, tuple) and OUT_OF_SCOPE in given and len(given) > 1:
-            raise DataError(
-                f"{table.source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and {given[0]!r} at once; "
-                f"expected {OUT_OF_SCOPE!r} alone or intents alone. Remove one of them"
-            )
-        key = (alike(record.text), record.history, given)
+        _refuse_mixture(record, table)
+        key = (alike(record.text), record.history, record.labels[task.name])
         repeated += key in kept
         kept.setdefault(key, record)
     notices = []
@@ -230,6 +226,38 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     if repeated:
         notices.append(f"{_rows_of(repeated)} with a text and label that stood before, counted once")
     return tuple(kept.values()), notices
+
+
+def _held_out(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
+    """Rows that a promise can be made on: labelled in the task's way, and not empty, which are declined unread."""
+    if table.kind != task.kind:
+        raise DataError(
+            f"{table.source}: its labels are of the kind {table.kind!r}, but the training file's are {task.kind!r}. "
+            "Use the same in both"
+        )
+    kept = []
+    labelled = table.labelled().records
+    for record in labelled:
+        _refuse_mixture(record, table)
+        if record.history or not is_blank(record.text):
+            kept.append(replace(record, labels={task.name: record.labels[table.task_name or ""]}))
+    notices = []
+    if empty := len(labelled) - len(kept):
+        notices.append(f"{table.source}: {_rows_of(empty)} without a text not counted")
+    if all(record.is_out_of_scope(task.name) for record in kept):
+        notices.append(f"{table.source}: no row is in scope, so nothing can be promised on them")
+    return tuple(kept), notices
+
+
+def _refuse_mixture(record: Record, table: Table) -> None:
+    """Refuse a row that is out of scope and has an intent."""
+    labels = record.labels_of(table.task_name or "")
+    if OUT_OF_SCOPE in labels and len(labels) > 1:
+        raise DataError(
+            f"{table.source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and "
+            f"{next(label for label in labels if label != OUT_OF_SCOPE)!r} at once; "
+            f"expected {OUT_OF_SCOPE!r} alone or intents alone. Remove one of them"
+        )
 
 
 def _surprises(table: Table, given: Task | None, task: Task) -> list[str]:
@@ -278,11 +306,6 @@ def _descriptions(label: Label) -> list[str]:
     name = spelt(label.name)
     texts = [name] if any(character.isalpha() for character in name) else []
     return list(dict.fromkeys([*texts, *label.descriptions.values()]))
-
-
-def _named(record: Record, table: Table, task: Task) -> Record:
-    """The record with its label under the task's name."""
-    return replace(record, labels={task.name: record.labels[table.task_name or ""]})
 
 
 def _rows(context: Context, rows: Sequence[int]) -> Context:
