@@ -5,12 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import huiyi
 from huiyi import Model, Table, Task, TrainConfig
 from huiyi.data.desk import FOLDER, desk
 from huiyi.data.tasks import read_task
 from huiyi.perceive.encoders import ENCODERS
+
+settings.register_profile("huiyi", deadline=None)  # how long one example takes says more of the machine than of us
+settings.load_profile("huiyi")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.stats import binomtest
@@ -18,7 +18,6 @@ from huiyi.evaluate.metrics import Share
 EMPTY = np.zeros(0)
 NONE = np.zeros(0, dtype=bool)
 
-patient = settings(deadline=None)  # scikit-learn and SciPy may be slow on a busy machine
 levels = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])  # few, so that ties are common
 
 
@@ -40,7 +39,6 @@ def flags(n: int) -> st.SearchStrategy[Any]:
     return arrays.arrays(bool, n)
 
 
-@patient
 @given(marked())
 def test_label_figures_agree_with_scikit_learn(pair: tuple[Any, Any]) -> None:
     truth, said = pair
@@ -106,7 +104,6 @@ def test_perfect_and_hopeless_calibration() -> None:
     assert metrics.expected_calibration_error(np.ones(20), np.zeros(20, dtype=bool)) == 1
 
 
-@patient
 @given(
     arrays.arrays(np.float64, (6, 3), elements=st.floats(0.01, 1)), st.lists(st.integers(0, 2), min_size=6, max_size=6)
 )
@@ -120,7 +117,6 @@ def test_a_certain_mistake_has_a_finite_nll() -> None:
     assert metrics.nll(np.array([[1.0, 0.0]]), np.array([[False, True]])) == pytest.approx(36.04, abs=0.01)
 
 
-@patient
 @given(scored())
 def test_scope_figures_agree_with_scikit_learn(rows: tuple[Any, Any]) -> None:
     in_scope, is_oos = rows
@@ -132,7 +128,6 @@ def test_scope_figures_agree_with_scikit_learn(rows: tuple[Any, Any]) -> None:
     assert metrics.oos_aupr(in_scope, is_oos) == pytest.approx(average_precision_score(is_oos, -in_scope))
 
 
-@patient
 @given(st.integers(2, 30).flatmap(lambda n: st.tuples(flags(n), flags(n))))
 def test_the_operating_point_agrees_with_scikit_learn(rows: tuple[Any, Any]) -> None:
     called, is_oos = rows
@@ -182,7 +177,6 @@ def test_sets_are_counted_row_by_row(pair: tuple[Any, Any]) -> None:
     assert metrics.set_size(candidates) == pytest.approx(sum(map(sum, candidates)) / len(candidates))
 
 
-@patient
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_interval_agrees_with_scipy(share: tuple[int, int]) -> None:
     expected = binomtest(*share).proportion_ci(0.95, method="wilson")
