@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huiyi import values
-from huiyi.values import Context, Decision, Intents, Label, Record, Span, Task, alike, is_blank, spelt
+from huiyi.values import Context, Decision, Intents, Label, Record, Span, Task, Turn, alike, is_blank, spelt
 
 SHARED = [value for value in vars(values).values() if is_dataclass(value)]
 
@@ -83,3 +83,10 @@ def test_blank_texts() -> None:
 def test_texts_that_differ_in_case_and_white_space_alone() -> None:
     assert alike(" Where is\tMY card\n") == alike("where is my card") != alike("where is my cards")
     assert alike(None) == ""
+
+
+def test_a_record_that_says_nothing() -> None:
+    assert Record().says_nothing
+    assert Record(text="\u3000").says_nothing
+    assert not Record(text="?").says_nothing
+    assert not Record(history=(Turn("user", "hello"),)).says_nothing

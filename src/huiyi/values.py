@@ -88,6 +88,11 @@ class Record:
     time: datetime | None = None
     labels: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is nothing to read, neither now nor in the turns before."""
+        return is_blank(self.text) and not self.history
+
     def labels_of(self, task: str) -> tuple[str, ...]:
         """Names of the labels that are known to be right for a task of any kind; empty where none is known."""
         given = self.labels.get(task, ())

@@ -63,7 +63,7 @@ class _Lessons:
 
 
 class Aligner:
-    """One head a signal, blended by held-out evidence, with a sense of what is out of scope.
+    """A head or two for each signal, blended by held-out evidence, with a sense of what is out of scope.
 
     A head says nothing of a record that lacks its signal: its scores there are
     zero, which moves no label up or down.
@@ -179,19 +179,17 @@ class Aligner:
 
     def _scores(self, context: Context) -> dict[str, Scores]:
         """Scores of every head, zero where its signal is missing."""
-        columns = {name: column for column, name in enumerate(context.signals)}
         told: dict[str, Scores] = {}
         for name, head in self._heads.items():
-            signal_name = _signal_name(name)
-            rows = np.flatnonzero(context.present[:, columns[signal_name]])
-            signal = context.signals[signal_name]
+            rows = np.flatnonzero(_present(context, name))
+            signal = context.signals[_signal_name(name)]
             some = signal if len(rows) == signal.shape[0] else signal[rows]
             told[name] = _spread(head.score(some), rows, signal.shape[0])
         return told
 
     def _mixed_and_clues(self, told: Mapping[str, Scores], context: Context) -> tuple[Array, Array]:
         """Log-odds (n, k), and the clues of familiarity (n, 2): the best score, and the nearest row."""
-        n, columns = len(context.records), {name: column for column, name in enumerate(context.signals)}
+        n = len(context.records)
         if not self.blend.weights:
             return np.zeros((n, len(self.task.labels)), np.float32), np.zeros((n, 2), np.float32)
         mixed = self.blend.mix({name: scores.labels for name, scores in told.items()})
@@ -200,7 +198,7 @@ class Aligner:
             near = told[name].nearest
             if near is not None:
                 nearest += np.float32(weight) * near
-                total += np.float32(weight) * context.present[:, columns[_signal_name(name)]]  # not seen is not far
+                total += np.float32(weight) * _present(context, name)  # not seen is not far
         nearest /= np.where(total > 0, total, 1)
         return mixed, np.column_stack([mixed.max(axis=1), nearest])
 
@@ -228,6 +226,12 @@ def _taught_elsewhere(lessons: _Lessons) -> NDArray[np.bool_]:
 def _signal_name(head_name: str) -> str:
     """The signal that a head listens to."""
     return head_name.rpartition("/")[0]
+
+
+def _present(context: Context, head_name: str) -> NDArray[np.bool_]:
+    """Which records have the signal that a head listens to."""
+    there: NDArray[np.bool_] = context.present[:, list(context.signals).index(_signal_name(head_name))]
+    return there
 
 
 def _technique(head_name: str) -> str:
@@ -265,7 +269,8 @@ def _cross_fitted(
         losses = [
             loss_at_best(told.labels, lessons.targets[asked], several=head.several) for head, asked, told in tried
         ]
-        best, tried = makes[int(np.argmin(losses))], [tried[int(np.argmin(losses))]]
+        place = int(np.argmin(losses))
+        best, tried = makes[place], [tried[place]]
     head, asked, told = fitted(best, _NO_FOLD)
     held_out = _spread(told, asked, len(folds))
     for _, asked, told in [*tried, *(fitted(best, part) for part in parts[len(tried) :])]:

@@ -12,7 +12,7 @@ import numpy as np
 from huiyi.decide.candidates import candidate_threshold
 from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
 from huiyi.decide.promise import Promise, fit_promise
-from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record, is_blank
+from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,8 +133,7 @@ class Decider:
         self, intents: Intents, record: Record, sure: float, familiar: float, candidates: tuple[Candidate, ...]
     ) -> tuple[DecisionKind, Question | None]:
         """Act, clarify or decline, and the question to clarify with."""
-        empty = is_blank(record.text) and not record.history
-        if empty or familiar < self.promise.scope_level:
+        if record.says_nothing or familiar < self.promise.scope_level:
             return "decline", None
         nothing_fits = not candidates and intents.task.kind == "choice"
         if sure >= self.promise.threshold and not nothing_fits:

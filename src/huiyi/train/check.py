@@ -16,7 +16,7 @@ from huiyi.train.fast import Progress, held_out_intents
 from huiyi.train.findings import KINDS, Finding, shown
 from huiyi.train.label_errors import FEWEST_ROWS, LabelError, find_label_errors
 from huiyi.train.leaks import telling
-from huiyi.values import OUT_OF_SCOPE, Record, alike, is_blank, spelt
+from huiyi.values import OUT_OF_SCOPE, Record, alike, spelt
 
 if TYPE_CHECKING:
     from huiyi.data import Table
@@ -136,7 +136,7 @@ def _label_errors(table: Table, progress: Progress | None) -> tuple[tuple[LabelE
     kept = [
         i
         for i, record in enumerate(labelled.records)
-        if (record.history or not is_blank(record.text)) and len(record.text or "") <= LONGEST_TEXT
+        if not record.says_nothing and len(record.text or "") <= LONGEST_TEXT
     ]
     names = {name for i in kept for name in _names(labelled.records[i], table)} - {OUT_OF_SCOPE}
     if table.kind == "spans" or len(names) < _fewest_labels(table):
@@ -269,4 +269,4 @@ def _label(record: Record, table: Table) -> Hashable:
 
 def _is_empty(record: Record) -> bool:
     """Whether there is nothing to read, see or hear."""
-    return is_blank(record.text) and not (record.history or record.images or record.audios)
+    return record.says_nothing and not (record.images or record.audios)

@@ -18,7 +18,7 @@ from huiyi.decide import Decider
 from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
 from huiyi.perceive import PERCEIVERS
 from huiyi.pipeline import Model, Perception
-from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Record, Task, alike, is_blank, spelt
+from huiyi.values import OUT_OF_SCOPE, Context, Intents, Label, Record, Task, alike, spelt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,7 +213,7 @@ def _usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     kept: dict[tuple[Any, ...], Record] = {}
     empty = repeated = 0
     for record in table.labelled().records if table.task_name else ():
-        if is_blank(record.text) and not record.history:
+        if record.says_nothing:
             empty += 1
             continue
         _refuse_mixture(record, table)
@@ -239,7 +239,7 @@ def _held_out(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     labelled = table.labelled().records
     for record in labelled:
         _refuse_mixture(record, table)
-        if record.history or not is_blank(record.text):
+        if not record.says_nothing:
             kept.append(replace(record, labels={task.name: record.labels[table.task_name or ""]}))
     notices = []
     if empty := len(labelled) - len(kept):
