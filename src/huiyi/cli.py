@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -67,7 +67,16 @@ def train(
     source: Annotated[str, typer.Argument(metavar="TRAIN", help="File or folder of examples.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes. Must not exist.")],
     validation: Annotated[str | None, typer.Option(metavar="F", help="Held-out rows, for a guarantee.")] = None,
+    unlabelled: Annotated[str | None, typer.Option(metavar="F", help="Texts without labels to learn from.")] = None,
     task: Annotated[Path | None, typer.Option(metavar="task.yaml", help="What the labels mean.")] = None,
+    effort: Annotated[str, typer.Option(metavar="fast|tuned", help="How much work it is worth.")] = "fast",
+    encoder: Annotated[
+        str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
+    ] = "",
+    tune: Annotated[
+        str, typer.Option(metavar="METHOD", help="head, full, lora, adalora, prefix or adapters.")
+    ] = "full",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[str, typer.Option(metavar="A,B", help="What to perceive: text, words, history.")] = "",
@@ -88,15 +97,21 @@ def train(
 
     language = _language(lang)
     check_free(out)
+    config = TrainConfig(max_error, oos_rate, tuple(_listed(signals)), not no_examples, seed, effort, encoder, tune)
+    run_folder = out.with_name(f"{out.name}.run")
     with _progress() as progress:
         model = run(
             source,
             validation=validation,
+            unlabelled=unlabelled,
             task=task,
             columns=_columns(text, label, fields, ignore, where),
-            config=TrainConfig(max_error, oos_rate, tuple(_listed(signals)), not no_examples, seed),
+            config=config,
             skip_bad=skip_bad,
             progress=progress,
+            on_epoch=_print_epoch,
+            folder=run_folder,
+            resume=resume,
         )
         model.save(out)
     _print_training(model, language)
@@ -392,6 +407,12 @@ def _print_training(model: Model, language: str) -> None:
 def _left_out(columns: Sequence[str]) -> list[str]:
     """Name the columns that were not used, if there are any."""
     return [f"columns not used: {', '.join(columns)}"] if columns else []
+
+
+def _print_epoch(what: str, figures: Mapping[str, float]) -> None:
+    """The figures of one epoch, on the error stream."""
+    told = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items() if name != "epoch")
+    print(f"{what}: epoch {figures['epoch']:.0f}  {told}", file=sys.stderr)
 
 
 def _print_notices(notices: Sequence[str]) -> None:

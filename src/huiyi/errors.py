@@ -1,13 +1,14 @@
 """Every error Huiyi raises on purpose.
 
     HuiyiError
-    └── InputError              the user's input or options; the CLI exits with code 2
-        ├── DataError           a file, a row or a column of it
-        │   └── ColumnError     a column that is not there, is there twice or holds the wrong thing
-        ├── OptionError         an option, a configuration key or a value of one
-        ├── OutputError         a place that cannot be written, or must not be overwritten
-        ├── ModelFolderError    a saved model that is not whole, was changed or is too new
-        └── MissingExtraError   a part that needs another install, named with its command
+    ├── InputError              the user's input or options; the CLI exits with code 2
+    │   ├── DataError           a file, a row or a column of it
+    │   │   └── ColumnError     a column that is not there, is there twice or holds the wrong thing
+    │   ├── OptionError         an option, a configuration key or a value of one
+    │   ├── OutputError         a place that cannot be written, or must not be overwritten
+    │   ├── ModelFolderError    a saved model that is not whole, was changed or is too new
+    │   └── MissingExtraError   a part that needs another install, named with its command
+    └── ExportError             a trained backbone that does not become a file which answers as it does
 
 Each message says what happened, what was expected and how to fix it, in one line.
 """
@@ -57,6 +58,10 @@ class MissingExtraError(InputError):
     def __init__(self, what: str, *, extra: str) -> None:
         super().__init__(f'{what} need the extra "{extra}". Install it with: pip install "huiyi[{extra}]"')
         self.extra = extra
+
+
+class ExportError(HuiyiError):
+    """A trained backbone does not become a file that answers as it does."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 from huiyi import __version__
 from huiyi.align import Aligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
-from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.perceive import PERCEIVERS, Perceiver
+from huiyi.errors import DataError
+from huiyi.perceive import Perceiver
+from huiyi.perceive import perceiver as make_perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import Context, Decision, Intents, Record, Task, Turn
 
@@ -31,18 +32,16 @@ class Perception:
     """Perceive: the chosen perceivers side by side."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        for name in names:
-            if name not in PERCEIVERS:
-                raise OptionError(
-                    f"signal {name!r} is not known; expected some of: {', '.join(PERCEIVERS)}."
-                    f"{did_you_mean(name, PERCEIVERS)}"
-                )
-        self._perceivers: dict[str, Perceiver] = {name: PERCEIVERS[name]() for name in names}
+        self._perceivers: dict[str, Perceiver] = {name: make_perceiver(name) for name in names}
 
     @property
     def names(self) -> tuple[str, ...]:
         """What is perceived."""
         return tuple(self._perceivers)
+
+    def add(self, name: str, perceiver: Perceiver) -> None:
+        """See one thing more, with a perceiver that is ready."""
+        self._perceivers[name] = perceiver
 
     def fit(self, records: Sequence[Record]) -> None:
         """Learn vocabularies and the like."""
@@ -79,9 +78,9 @@ class Perception:
     def from_arrays(cls, arrays: Mapping[str, Any], config: Mapping[str, Any]) -> Perception:
         """Take back what ``to_arrays`` gave."""
         perception = cls(list(config))
-        for name, perceiver in perception._perceivers.items():
+        for name, part in perception._perceivers.items():
             own = {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
-            perceiver.from_arrays(own, config[name])
+            part.from_arrays(own, config[name])
         return perception
 
 

@@ -26,6 +26,7 @@ FORMAT = 1
 """Number of the folder's format. A newer one is refused; an older one is read."""
 
 MANIFEST = "manifest.json"
+_ARRAYS = "arrays.safetensors"
 _UNSIGNED = "0" * 64  # stands where the manifest's own hash will stand, while that is computed
 
 
@@ -55,6 +56,9 @@ def write_folder(
 ) -> str:
     """Write ``arrays.safetensors``, one JSON file a document, and the manifest.
 
+    An array of bytes whose name has an ending, such as ``…/backbone.onnx``, is
+    what a file of its own holds, so that other tools can read it.
+
     Returns:
         The SHA-256 of the manifest.
 
@@ -67,11 +71,16 @@ def write_folder(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        _write(partial / "arrays.safetensors", _packed(arrays))
+        own = {name: array for name, array in arrays.items() if _is_file(name, array)}
+        named = {".".join(name.split("/")[-2:]): name for name in own}
+        assert len(named) == len(own), "two arrays would be files of one name"
+        for file, name in named.items():
+            _write(partial / file, own[name].tobytes())
+        _write(partial / _ARRAYS, _packed({name: array for name, array in arrays.items() if name not in own}))
         for name, document in documents.items():
             _write(partial / name, _json(document))
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(partial.iterdir())}
-        content = signed({"format": FORMAT, **manifest, "files": files})
+        content = signed({"format": FORMAT, **manifest, "arrays": named, "files": files})
         _write(partial / MANIFEST, content)
         partial.chmod(0o755)
         partial.rename(folder)
@@ -96,6 +105,7 @@ def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], 
     Raises:
         ModelFolderError: It is not a model, not whole, was changed, or is of a newer format.
     """
+    import numpy as np
     import safetensors.numpy
 
     path = folder / MANIFEST
@@ -119,6 +129,8 @@ def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], 
     if hashlib.sha256(content.replace(own.encode(), _UNSIGNED.encode(), 1)).hexdigest() != own:
         raise ModelFolderError(_changed(path))
     documents: dict[str, Any] = {MANIFEST: manifest}
+    arrays: dict[str, NDArray[Any]] = {}
+    as_arrays = dict(manifest.get("arrays", {}))
     for name, expected in files.items():
         file = folder / name
         if Path(name).name != name or not file.is_file():
@@ -126,10 +138,12 @@ def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], 
         data = file.read_bytes()
         if hashlib.sha256(data).hexdigest() != expected:
             raise ModelFolderError(_changed(file))
-        if name.endswith(".json"):
-            documents[name] = json.loads(data)
+        if name in as_arrays:
+            arrays[as_arrays[name]] = np.frombuffer(data, dtype=np.uint8)
+        elif name == _ARRAYS:
+            arrays |= safetensors.numpy.load(data)
         else:
-            arrays = safetensors.numpy.load(data)
+            documents[name] = json.loads(data)
     return arrays, documents, hashlib.sha256(content).hexdigest()
 
 
@@ -145,6 +159,11 @@ def _changed(file: Path) -> str:
         f"{file} was changed since the model was saved: its SHA-256 is not that of the manifest. "
         "Copy the model again, or train it again"
     )
+
+
+def _is_file(name: str, array: NDArray[Any]) -> bool:
+    """Whether an array is what a file of its own holds."""
+    return array.dtype.kind == "u" and array.itemsize == 1 and bool(Path(name).suffix)
 
 
 def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from huiyi.align import HEADS, KernelHead, LogisticHead, SvmHead
+from huiyi.align import HEADS, KernelHead, LogisticHead, PrototypesHead, SvmHead
 
 K = 4
 
@@ -34,7 +34,7 @@ FORMS = {"kernel": as_dense, "logistic": as_dense, "svm": as_sparse}
 
 
 def test_every_head_has_a_case() -> None:
-    assert set(FORMS) == set(HEADS)
+    assert set(FORMS) | {"prototypes"} == set(HEADS)  # prototypes are learnt with their signal, outside
 
 
 @pytest.fixture(params=sorted(FORMS))
@@ -175,4 +175,5 @@ def test_one_row_a_label(name: str, several: bool) -> None:
 
 
 def test_heads_are_made_by_name() -> None:
-    assert {"kernel": KernelHead, "logistic": LogisticHead, "svm": SvmHead} == HEADS
+    heads = {"kernel": KernelHead, "logistic": LogisticHead, "prototypes": PrototypesHead, "svm": SvmHead}
+    assert heads == HEADS

@@ -1,14 +1,16 @@
 """Align: what does the person want done? One file a technique."""
 
-from huiyi.align.aligner import HEADS, Aligner, techniques_for
+from huiyi.align.aligner import HEADS, Aligner, FittedHead, HeldOut, folds_of, techniques_for
 from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend
 from huiyi.align.kernel import KernelConfig, KernelHead
 from huiyi.align.logistic import LogisticConfig, LogisticHead
+from huiyi.align.prototypes import PrototypesConfig, PrototypesHead
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 
 __all__ = [
-    "HEADS", "Aligner", "Blend", "Head", "KernelConfig", "KernelHead", "LogisticConfig", "LogisticHead", "Scope",
-    "Scores", "SvmConfig", "SvmHead", "fit_blend", "techniques_for",
+    "HEADS", "Aligner", "Blend", "FittedHead", "Head", "HeldOut", "KernelConfig", "KernelHead", "LogisticConfig",
+    "LogisticHead", "PrototypesConfig", "PrototypesHead", "Scope", "Scores", "SvmConfig", "SvmHead", "fit_blend",
+    "folds_of", "techniques_for",
 ]  # fmt: skip

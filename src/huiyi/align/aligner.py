@@ -13,6 +13,7 @@ from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend, loss_at_best
 from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
+from huiyi.align.prototypes import PrototypesHead
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array, Signal
 
-HEADS: dict[str, Callable[..., Head]] = {"kernel": KernelHead, "svm": SvmHead, "logistic": LogisticHead}
+HEADS: dict[str, Callable[..., Head]] = {
+    "kernel": KernelHead,
+    "svm": SvmHead,
+    "logistic": LogisticHead,
+    "prototypes": PrototypesHead,
+}
 """The techniques by name, those that take longest first."""
 
 OPTIONS: dict[str, tuple[Any, ...]] = {"svm": (SvmConfig(), SvmConfig(penalty=0.3))}
@@ -32,7 +38,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {"svm": (SvmConfig(), SvmConfig(penalty=0.
 NEIGHBOURLY = ("phrases", "history phrases")
 """Dense signals whose rows tell more by their neighbours than along straight lines."""
 
-PRIOR_WEIGHTS = {"logistic": 2.4, "kernel": 0.2, "svm": 2.4}
+PRIOR_WEIGHTS = {"logistic": 2.4, "kernel": 0.2, "svm": 2.4, "prototypes": 1.0}
 """Weights before there is any evidence: names alone have no neighbours that tell much."""
 
 FOLDS = 3
@@ -62,6 +68,34 @@ class _Lessons:
     folds: NDArray[np.intp]
 
 
+@dataclass(frozen=True, eq=False)
+class FittedHead:
+    """A head that was fitted elsewhere, because its signal was learnt from the labels too.
+
+    Attributes:
+        head: Fitted on all rows.
+        held_out: What was told of rows when neither head nor signal had seen them, in the order of all rows.
+        evident: Boolean, shape (n,): the rows that were told of in this way.
+    """
+
+    head: Head
+    held_out: Scores
+    evident: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What held-out heads say of training rows.
+
+    Attributes:
+        rows: The rows, by their place among all.
+        intents: Their intents.
+    """
+
+    rows: NDArray[np.intp]
+    intents: Intents
+
+
 class Aligner:
     """A head or two for each signal, blended by held-out evidence, with a sense of what is out of scope.
 
@@ -76,8 +110,9 @@ class Aligner:
         names: Context | None = None,
         named: Sequence[int] = (),
         *,
+        fitted: Mapping[str, FittedHead] | None = None,
         tick: Callable[[int], None] | None = None,
-    ) -> Intents:
+    ) -> HeldOut:
         """Learn the task from labelled records, and return what held-out heads say of them.
 
         Args:
@@ -87,11 +122,14 @@ class Aligner:
             names: Signals of texts that name or describe labels, taken as
                 further examples of them.
             named: For each row of ``names`` the column of its label.
+            fitted: Heads of further signals of ``context``, by ``signal/technique``. Nothing is fitted on these.
             tick: Told 1 after each head.
 
         Returns:
-            Intents of the records of ``context``, held out, in their order.
+            Intents of the records of ``context``, held out, in their order: of
+            those that every head was asked about.
         """
+        fitted = fitted or {}
         self.task = task
         several = task.kind == "several"
         targets, groups = _targets(task, context)
@@ -102,7 +140,10 @@ class Aligner:
             np.concatenate([_folds(groups), np.full(len(described), _NAMED)]),
         )
         jobs: dict[str, Callable[[], tuple[Head, Scores]]] = {}
+        learnt = {_signal_name(name) for name in fitted}
         for column, (signal_name, signal) in enumerate(context.signals.items()):
+            if signal_name in learnt:
+                continue
             present = context.present[:, column]
             taught = signal
             if names is not None:
@@ -121,17 +162,21 @@ class Aligner:
             self._heads[name] = head
             if tick is not None:
                 tick(1)
-        inside = groups != len(task.labels)
+        inside, asked = groups != len(task.labels), np.ones(n, dtype=bool)
+        for name, elsewhere in fitted.items():
+            self._heads[name], held_out[name] = elsewhere.head, elsewhere.held_out
+            asked &= elsewhere.evident
         # Heads that never saw a row's label say nothing of how good they are. Without evidence prior weights hold.
-        evident = inside & _taught_elsewhere(lessons)[:n]
-        labels = {name: held_out[name].labels[evident] for name in jobs}
-        prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in jobs}
+        evident = inside & asked & _taught_elsewhere(lessons)[:n]
+        labels = {name: held_out[name].labels[evident] for name in [*jobs, *fitted]}
+        prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in labels}
         self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
         self._heads = {name: self._heads[name] for name in self.blend.weights}
         mixed, clues = self._mixed_and_clues(held_out, context)
         self._scope = Scope()
-        self._scope.fit(clues[inside], clues[~inside])
-        return Intents(task, self.blend.probabilities(mixed), self._scope.measure(clues))
+        self._scope.fit(clues[inside & asked], clues[~inside & asked])
+        rows = np.flatnonzero(asked)
+        return HeldOut(rows, Intents(task, self.blend.probabilities(mixed[rows]), self._scope.measure(clues[rows])))
 
     def align(self, context: Context) -> Intents:
         """What the records mean."""
@@ -201,6 +246,11 @@ class Aligner:
                 total += np.float32(weight) * _present(context, name)  # not seen is not far
         nearest /= np.where(total > 0, total, 1)
         return mixed, np.column_stack([mixed.max(axis=1), nearest])
+
+
+def folds_of(task: Task, context: Context) -> NDArray[np.intp]:
+    """The fold that leaves each record out while evidence of the heads is gathered, from 0 on."""
+    return _folds(_targets(task, context)[1])
 
 
 def _folds(groups: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -3,18 +3,13 @@
 Trained on the likelihood itself, it is the best calibrated of the heads, and
 its straight lines hold where new texts differ a little in kind from those
 learnt from, which neighbours do not. It keeps the training rows all the same,
-to tell how near the nearest is: what is far from all of them is strange. They
-are kept along the directions in which they differ most, and what a text has
-beside those directions makes it strange too.
+to tell how near the nearest is: what is far from all of them is strange.
 
 Source:
     Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning",
     2nd ed., 2009, section 4.4 (the regression) and 18.3.2 (its ridge); Liu and
     Nocedal, "On the limited memory BFGS method for large scale optimization",
-    Mathematical Programming 45, 1989. Sun et al., "Out-of-Distribution
-    Detection with Deep Nearest Neighbors", ICML 2022, and Wang et al., "ViM:
-    Out-Of-Distribution with Virtual-logit Matching", CVPR 2022 (what lies
-    beside the directions of the training rows).
+    Mathematical Programming 45, 1989.
 """
 
 from __future__ import annotations
@@ -26,14 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align.base import Scores
-from huiyi.align.spread import spread
+from huiyi.align.nearest import NearestRow, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.values import Array, Signal
-
-_ROWS_AT_ONCE = 2_048
 
 
 @dataclass(frozen=True)
@@ -72,6 +65,7 @@ class LogisticHead:
     def __init__(self, *, several: bool = False, config: LogisticConfig | None = None) -> None:
         self.several = several
         self.config = config or LogisticConfig()
+        self._nearest = NearestRow()
 
     def fit(self, signal: Signal, targets: Array, groups: NDArray[Any]) -> None:
         """Find the weights of the highest penalised likelihood. See ``Head.fit``."""
@@ -79,9 +73,8 @@ class LogisticHead:
 
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
         self._centre = signal.mean(axis=0)
-        prepared = _unit(signal - self._centre)
-        self._directions = np.ascontiguousarray(spread(prepared)[1][:, -self.config.width :])
-        self._known = _unit(prepared @ self._directions)
+        prepared = unit(signal - self._centre)
+        self._nearest.fit(prepared, width=self.config.width)
         rows = _with_one(prepared)
         k = targets.shape[1]
         none = 1 - targets.sum(axis=1, keepdims=True)
@@ -115,20 +108,15 @@ class LogisticHead:
     def score(self, signal: Signal) -> Scores:
         """Log-odds of each label, less those of an average one, and the cosine with the nearest row as it is kept."""
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
-        rows = _unit(signal - self._centre)
-        along = rows @ self._directions
-        nearest = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            nearest[part] = (along[part] @ self._known.T).max(axis=1)
-        return Scores(_with_one(rows) @ self._weights, np.clip(nearest, 0, 1))
+        rows = unit(signal - self._centre)
+        return Scores(_with_one(rows) @ self._weights, self._nearest.cosines(rows))
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The centre, the directions and the training rows along them, and a weight for each number and label.
 
         The last weight of each label is its bias.
         """
-        arrays = {"centre": self._centre, "directions": self._directions, "known": self._known}
+        arrays = {"centre": self._centre, **self._nearest.to_arrays()}
         return {**arrays, "weights": self._weights}, {"several": self.several, **asdict(self.config)}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
@@ -137,13 +125,7 @@ class LogisticHead:
         self.several = options.pop("several")
         self.config = LogisticConfig(**options)
         self._centre, self._weights = arrays["centre"], arrays["weights"]
-        self._directions, self._known = arrays["directions"], arrays["known"]
-
-
-def _unit(rows: Array) -> Array:
-    """The rows at length 1."""
-    unit: Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit.astype(np.float32, copy=False)
+        self._nearest.from_arrays(arrays)
 
 
 def _with_one(rows: Array) -> Array:

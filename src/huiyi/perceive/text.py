@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.perceive.encoders import Encoder, encoder
+from huiyi.perceive.encoders import Encoder
+from huiyi.perceive.encoders import encoder as make_encoder
 from huiyi.values import Record, is_blank
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TextPerceiver:
         reads: Takes the text out of a record.
         prefix: Put before the signals' names.
         encoder_name: See ``huiyi.perceive.encoders``.
+        encoder: Taken instead of one made by name.
 
     Example:
         >>> signals, present = TextPerceiver().perceive([Record(text="where is my card"), Record()])
@@ -81,11 +83,12 @@ class TextPerceiver:
         *,
         prefix: str = "",
         encoder_name: str = "universal-sentence-encoder-multilingual-3",
+        encoder: Encoder | None = None,
     ) -> None:
         self.reads = reads
         self.prefix = prefix
         self.encoder_name = encoder_name
-        self._encoder: Encoder | None = None
+        self._encoder = encoder
 
     def fit(self, records: Sequence[Record]) -> None:
         """Nothing to learn: the encoder is frozen."""
@@ -127,5 +130,5 @@ class TextPerceiver:
     def _tool(self) -> Encoder:
         """The encoder, made on first use."""
         if self._encoder is None:
-            self._encoder = encoder(self.encoder_name)
+            self._encoder = make_encoder(self.encoder_name)
         return self._encoder

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from huiyi.data import Columns, read
 from huiyi.data.columns import listed
 from huiyi.perceive.text import LONGEST_TEXT
-from huiyi.train.fast import Progress, held_out_intents
+from huiyi.train.config import Progress
+from huiyi.train.fast import held_out_intents
 from huiyi.train.findings import KINDS, Finding, shown
 from huiyi.train.label_errors import FEWEST_ROWS, LabelError, find_label_errors
 from huiyi.train.leaks import telling

@@ -16,12 +16,15 @@ class Encoder(Protocol):
     Attributes:
         name: What a saved model calls it, to find the same encoder again.
         widths: The views it gives of a text, and the number of columns of each.
-        sha256: Of its weights, so that a saved model never meets other ones.
     """
 
     name: str
     widths: Mapping[str, int]
-    sha256: str
+
+    @property
+    def sha256(self) -> str:
+        """Of its weights, so that a saved model never meets other ones."""
+        ...
 
     def encode(
         self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None

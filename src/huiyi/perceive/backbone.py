@@ -1,0 +1,65 @@
+"""The signals ``text@…``: what was said, as a transformer backbone sees it, frozen or tuned to a task.
+
+The backbone travels with the model as an ONNX file, so that it serves without
+the library that trained it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.perceive.encoders.onnx import OnnxEncoder
+from huiyi.perceive.text import TextPerceiver
+from huiyi.values import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MARK = "text@"
+"""How the signals of backbones begin: what stands behind it tells them apart."""
+
+_MODEL, _TOKENIZER = "backbone.onnx", "tokenizer.json"
+
+
+class BackbonePerceiver:
+    """Vectors of one text of each record, by a backbone that belongs to the model.
+
+    Args:
+        name: Of the signal, such as ``text@intent``.
+        encoder: The exported backbone. None when it will be loaded.
+    """
+
+    def __init__(self, name: str, encoder: OnnxEncoder | None = None) -> None:
+        self.name = name
+        self._encoder = encoder
+
+    def fit(self, records: Sequence[Record]) -> None:
+        """Nothing to learn: the backbone is as it was exported."""
+
+    def perceive(
+        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
+    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """Return vectors of shape (n, d), and which records have a text."""
+        assert self._encoder is not None, "it was neither given an encoder nor loaded"
+        return TextPerceiver(prefix=self.name, encoder=self._encoder).perceive(records, tick=tick)
+
+    def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+        """The bytes of the ONNX file and of the tokenizer, which become files of the saved model."""
+        tool = self._encoder
+        assert tool is not None, "it was neither given an encoder nor loaded"
+        files = {_MODEL: tool.model, _TOKENIZER: tool.tokenizer.encode()}
+        arrays = {name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()}
+        return arrays, {"backbone": tool.name, "width": tool.widths[""], "max_tokens": tool.max_tokens}
+
+    def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
+        """Take back what ``to_arrays`` gave."""
+        self._encoder = OnnxEncoder(
+            config["backbone"],
+            arrays[_MODEL].tobytes(),
+            arrays[_TOKENIZER].tobytes().decode(),
+            width=config["width"],
+            max_tokens=config["max_tokens"],
+        )

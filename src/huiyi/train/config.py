@@ -1,0 +1,106 @@
+"""The options of training, and how it tells how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from huiyi.errors import OptionError, did_you_mean
+from huiyi.perceive import PERCEIVERS
+from huiyi.train.tuning.methods import METHODS
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+EpochListener = Callable[[str, Mapping[str, float]], None]
+"""Told what is being tuned, and the figures of an epoch of it."""
+
+EFFORTS = ("fast", "tuned")
+"""How much work training is worth, the least first."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What surrounds one training.
+
+    Attributes:
+        progress: Told how far it has come.
+        on_epoch: Told the figures of each epoch of fine-tuning.
+        folder: Where it keeps what survives an interruption.
+        resume: Whether to go on with what is there.
+    """
+
+    progress: Progress | None = None
+    on_epoch: EpochListener | None = None
+    folder: Path | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of training.
+
+    Attributes:
+        max_error: Largest share of wrong acts that is allowed.
+        oos_rate: Share of records out of scope where the model will work.
+        signals: What to perceive; all there are when empty.
+        effort: One of ``EFFORTS``.
+        encoder: The backbone that is tuned: a packaged one by name, a folder,
+            or an id on the hub; chosen by the language of the texts when empty.
+        tune: Which of its parameters train, one of ``METHODS``.
+        examples: Whether the model keeps the training texts.
+        seed: Told in every decision. The fast strategy draws no random numbers; fine-tuning draws all from it.
+    """
+
+    max_error: float = 0.05
+    oos_rate: float = 0.1
+    signals: tuple[str, ...] = ()
+    examples: bool = True
+    seed: int = 0
+    effort: str = "fast"
+    encoder: str = ""
+    tune: str = "full"
+
+    def check(self) -> None:
+        """Report what cannot be used, all at once.
+
+        Raises:
+            OptionError: With every mistake.
+        """
+        mistakes = []
+        if not 0 < self.max_error < 1:
+            mistakes.append(f"--max-error is {self.max_error}, expected more than 0 and less than 1, such as 0.05")
+        if not 0 <= self.oos_rate < 1:
+            mistakes.append(f"--oos-rate is {self.oos_rate}, expected 0 or more and less than 1, such as 0.1")
+        if self.effort not in EFFORTS:
+            near = did_you_mean(self.effort, EFFORTS)
+            mistakes.append(f"--effort {self.effort!r} is not known, expected one of {', '.join(EFFORTS)}.{near}")
+        if self.tune not in METHODS:
+            near = did_you_mean(self.tune, METHODS)
+            mistakes.append(f"--tune {self.tune!r} is not known, expected one of {', '.join(METHODS)}.{near}")
+        if self.effort == EFFORTS[0] and (self.encoder or self.tune != TrainConfig.tune):
+            mistakes.append("--encoder and --tune are about fine-tuning, expected with --effort tuned; add that")
+        for name in self.signals:
+            if name not in PERCEIVERS:
+                known = ", ".join(PERCEIVERS)
+                mistakes.append(
+                    f"signal {name!r} is not known, expected some of {known}.{did_you_mean(name, PERCEIVERS)}"
+                )
+        if mistakes:
+            raise OptionError("; ".join(mistakes))
+
+
+def ticks(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
+    """Turn steps into progress of ``what``, where anybody wants to know."""
+    if progress is None:
+        return None
+    done = 0
+
+    def tick(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(what, done, total)
+
+    return tick

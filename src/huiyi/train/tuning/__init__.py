@@ -1,0 +1,1 @@
+"""Fine-tuning: backbones, ways to tune them, the loop, and leaving torch again."""

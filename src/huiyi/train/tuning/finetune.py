@@ -1,0 +1,208 @@
+"""Fine-tune a backbone to a task: the loop.
+
+The scores are cosines with one prototype a label, sharpened. Prototypes begin
+as the mean vector of the label's rows, so the first step is already sensible.
+Layers near the words change less than those near the end.
+
+Source:
+    Devlin et al., "BERT", NAACL 2019 (the recipe); Howard and Ruder,
+    "Universal Language Model Fine-tuning", ACL 2018, section 3.2 (a rate for
+    each layer, one rise and a long fall); Snell et al., "Prototypical
+    Networks", NeurIPS 2017 (prototypes as first weights).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from huiyi.errors import OptionError, did_you_mean
+from huiyi.train.tuning.backbones import Backbone
+from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.loop import Loop, encode
+from huiyi.train.tuning.methods import METHODS, ParameterTable, parameter_table
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from huiyi.train.tuning.checkpoints import Checkpoints
+    from huiyi.values import Array
+
+Epoch = Mapping[str, float]
+"""Figures of one epoch: its number, the losses and shares told right, seconds."""
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Options of fine-tuning.
+
+    Attributes:
+        method: Which parameters train; see ``huiyi.train.tuning.methods``.
+        rate: Highest learning rate of the last layer; the method's own when None.
+        layer_decay: The rate of each layer below is this share of the one above.
+        prototype_rate: Learning rate of the prototypes.
+        batch_rows: Rows a step.
+        accumulate: Batches whose gradients one step sums, for when ``batch_rows`` do not fit into memory.
+        epochs: Times that all rows are seen.
+        warm_up: Share of the steps in which the rate rises.
+        weight_decay: Of matrices.
+        largest_gradient: Longer gradients are cut to this length.
+        smoothing: Label smoothing.
+        contrast: Weight of the contrastive loss beside the other.
+        temperature: Of the contrastive loss.
+        sharpness: What cosines are multiplied with to become log-odds.
+        balance: 0 counts all rows alike, 1 all labels.
+        max_tokens: Of a longer text only the beginning is read.
+        patience: Epochs without a better held-out loss after which it stops; 0 never stops early.
+        seed: Of everything that is drawn.
+    """
+
+    method: str = "full"
+    rate: float | None = None
+    layer_decay: float = 0.9
+    prototype_rate: float = 1e-3
+    batch_rows: int = 32
+    accumulate: int = 1
+    epochs: int = 4
+    warm_up: float = 0.1
+    weight_decay: float = 0.01
+    largest_gradient: float = 1.0
+    smoothing: float = 0.1
+    contrast: float = 0.0
+    temperature: float = 0.1
+    sharpness: float = 20.0
+    balance: float = 0.0
+    max_tokens: int = 128
+    patience: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Texts and what is right of them.
+
+    Attributes:
+        texts: The n texts.
+        targets: Shape (n, k), 1 where right.
+    """
+
+    texts: Sequence[str]
+    targets: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Finetuned:
+    """A backbone after fine-tuning.
+
+    Attributes:
+        backbone: Its tokenizer, pooling and width.
+        module: The tuned module, merged: what is exported.
+        prototypes: One unit vector a label, shape (k, d).
+        bias: Added to the log-odds of each label, shape (k,).
+        epochs: How many it was trained for, fewer than asked for when it stopped early.
+        history: The figures of each.
+        parameters: How much of it trained.
+    """
+
+    backbone: Backbone
+    module: nn.Module
+    prototypes: Array
+    bias: Array
+    epochs: int
+    history: Sequence[Epoch]
+    parameters: ParameterTable
+
+    def encode(self, texts: Sequence[str], *, max_tokens: int) -> Array:
+        """Unit vectors of texts, shape (n, d)."""
+        return encode(self.module, self.backbone, Tokens(self.backbone.tokenizer, texts, max_tokens=max_tokens))
+
+
+def finetune(
+    backbone: Backbone,
+    rows: Rows,
+    *,
+    several: bool = False,
+    held_out: Rows | None = None,
+    stop_after: int | None = None,
+    config: FinetuneConfig | None = None,
+    checkpoints: Checkpoints | None = None,
+    tick: Callable[[int], None] | None = None,
+    tell: Callable[[Epoch], None] | None = None,
+) -> Finetuned:
+    """Fine-tune a backbone, which is changed by it.
+
+    Args:
+        backbone: Freshly loaded.
+        rows: What to learn from. A row without any label is out of scope, and
+            a class of its own while learning, unless several labels may hold.
+        several: Whether each label stands for itself.
+        held_out: Rows that tell when to stop.
+        stop_after: Stop after this epoch, whatever the rates would still be.
+        config: Options.
+        checkpoints: Where to keep each epoch, to go on after an interruption.
+        tick: Told the number of rows after each step.
+        tell: Told the figures of each epoch.
+
+    Raises:
+        DataError: The loss is no number any more; the last good epoch is kept in ``checkpoints``.
+        OptionError: The method is not known, or memory ran out.
+    """
+    import torch
+
+    config = config or FinetuneConfig()
+    if config.method not in METHODS:
+        raise OptionError(
+            f"--tune {config.method}: not known; expected one of: {', '.join(METHODS)}."
+            f"{did_you_mean(config.method, METHODS)}"
+        )
+    torch.manual_seed(config.seed)
+    loop = Loop(backbone, rows, several=several, config=config)
+    history: list[Epoch] = []
+    good = loop.weights()
+    if checkpoints is not None and (kept := checkpoints.latest()) is not None:
+        state, good, history = kept
+        loop.set_state(state)
+    last = min(config.epochs, stop_after or config.epochs)
+    while len(history) < last and not _has_peaked(history, config.patience):
+        try:
+            figures = loop.epoch(len(history), tick)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise _too_little_memory(config) from error
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):
+                raise
+            raise _too_little_memory(config) from error
+        history.append({**figures, **(loop.measure(held_out) if held_out else {})})
+        if _best(history) == len(history):
+            good = loop.weights()
+        if tell is not None:
+            tell(history[-1])
+        if checkpoints is not None:
+            checkpoints.keep(loop.state(), good, history)
+    loop.set_weights(good)
+    prototypes, bias = loop.labels(rows.targets.shape[1])
+    parameters = parameter_table(loop.module)
+    return Finetuned(backbone, loop.merged(), prototypes, bias, _best(history), tuple(history), parameters)
+
+
+def _best(history: Sequence[Epoch]) -> int:
+    """The epoch of the lowest held-out loss, counted from 1; the last where none is known."""
+    losses = [epoch.get("held_out_loss", -number) for number, epoch in enumerate(history)]
+    return int(np.argmin(losses)) + 1 if losses else 0
+
+
+def _has_peaked(history: Sequence[Epoch], patience: int) -> bool:
+    """Whether the held-out loss has not fallen for some epochs."""
+    return patience > 0 and len(history) - _best(history) >= patience
+
+
+def _too_little_memory(config: FinetuneConfig) -> OptionError:
+    """What to say when memory runs out."""
+    rows = config.batch_rows
+    return OptionError(
+        f"memory ran out in a batch of {rows} texts of up to {config.max_tokens} tokens; expected room for one. "
+        f"Use a smaller --encoder, --tune lora, or batches of {max(1, rows // 2)}"
+    )

@@ -1,0 +1,64 @@
+"""The folder of a training that takes long: what it was begun with, and what it has done so far."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from huiyi.errors import DataError, OptionError, OutputError
+
+_BEGUN, _CHECKPOINTS = "run.json", "checkpoints"
+
+
+def begin(folder: Path, begun_with: Mapping[str, str], *, resume: bool) -> Path:
+    """Begin a run, or go on with one, and return where its checkpoints lie.
+
+    Args:
+        folder: Of the run. It is made.
+        begun_with: What the run depends on, each with a word for it: rows, options, backbone.
+        resume: Whether to go on with the one that is there.
+
+    Raises:
+        OutputError: A run is there and is not to be gone on with, or it cannot be written.
+        OptionError: There is none to go on with.
+        DataError: It was begun with something else.
+    """
+    file = folder / _BEGUN
+    if resume:
+        _check_same(file, begun_with)
+        return folder / _CHECKPOINTS
+    if (folder / _CHECKPOINTS).exists():
+        raise OutputError(
+            f"{folder} holds a training that was interrupted. Go on with it by --resume, or remove the folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{_BEGUN}")
+        partial.write_text(json.dumps(dict(begun_with), ensure_ascii=False, indent=1) + "\n", "utf-8")
+        partial.rename(file)
+        (folder / _CHECKPOINTS).mkdir()
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}. Choose another --out") from error
+    return folder / _CHECKPOINTS
+
+
+def end(folder: Path) -> None:
+    """Remove the checkpoints of a run that has come to its end; its logs stay."""
+    shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
+
+
+def _check_same(file: Path, begun_with: Mapping[str, str]) -> None:
+    """Refuse to go on with a run that was begun with something else."""
+    try:
+        before = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            f"--resume: {file.parent} holds no training that was interrupted. Leave --resume out to begin one"
+        ) from error
+    if changed := [what for what, value in begun_with.items() if before.get(what) != value]:
+        raise DataError(
+            f"--resume: the training in {file.parent} was begun with other {' and '.join(changed)}; expected the same. "
+            f"Give what it was begun with, or remove the folder and begin anew"
+        )

@@ -1,0 +1,195 @@
+"""The tuned strategy, end to end, on a tiny backbone."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import huiyi
+from huiyi import Model, TrainConfig
+from huiyi.cli import main
+from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
+from huiyi.values import Record
+
+pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
+pytest.importorskip("onnxruntime", reason="serving a tuned model needs the extra onnx")
+
+WORDS = {
+    "card": "card stolen lost pin",
+    "order": "parcel order late track",
+    "money": "refund money back cancel",
+}
+ROWS = [
+    (f"{shared} {words.split()[i % 4]} my {words.split()[(i // 4) % 4]} {'please' if i % 3 else 'it'} {i % 5}", label)
+    for label, words in WORDS.items()
+    for i, shared in enumerate(["where", "is", "the", "has", "was", "not"] * 5)
+]
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A BERT of two layers with random weights, in the hub's format."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    folder = tmp_path_factory.mktemp("backbones") / "tiny"
+    known = dict.fromkeys(word for text, _ in ROWS for word in text.split())
+    places = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])}
+    words = Tokenizer(models.WordLevel(places, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(folder)
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = transformers.BertConfig(vocab_size=len(places), max_position_embeddings=128, **size)
+    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def config(backbone: str) -> TrainConfig:
+    return TrainConfig(effort="tuned", encoder=backbone, signals=("words",))
+
+
+@pytest.fixture(scope="module")
+def model(config: TrainConfig) -> Model:
+    return huiyi.train(ROWS, config=config)
+
+
+def test_a_backbone_adds_signals_and_changes_none(model: Model) -> None:
+    fast = huiyi.train(ROWS, config=TrainConfig(signals=("words",)))
+    texts = [Record(text=text) for text, _ in ROWS]
+    tuned, plain = model.perceive(texts), fast.perceive(texts)
+    assert set(tuned.signals) <= {"words", "text@tiny", "text@intent"}
+    for name in set(tuned.signals) & set(plain.signals):
+        assert (tuned.signals[name] != plain.signals[name]).nnz == 0
+    assert any(name.startswith("text@") for name in tuned.signals)
+    assert model.summary["tuning"]["method"] == "full"
+    assert model.summary["tuning"]["trained"] > 0
+
+
+def test_saved_it_decides_the_same_without_torch(model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "tuned"
+    model.save(folder)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    served = [name for name in manifest["files"] if name.endswith(".onnx")]
+    assert served and set(manifest["arrays"]) <= set(manifest["files"])
+    code = (
+        "import sys, json\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        assert name.split('.')[0] not in ('torch', 'transformers', 'peft', 'onnx'), name\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "import huiyi\n"
+        f"model = huiyi.load({str(folder)!r})\n"
+        "from huiyi.values import Record\n"
+        f"texts = {[text for text, _ in ROWS[::7]]!r}\n"
+        "print(json.dumps(model.align(model.perceive([Record(text=t) for t in texts])).probabilities.tolist()))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    here = model.align(model.perceive([Record(text=text) for text, _ in ROWS[::7]])).probabilities
+    np.testing.assert_allclose(json.loads(said.stdout), here, atol=1e-6)
+
+
+def test_what_one_says_does_not_depend_on_the_others(model: Model) -> None:
+    texts = [text for text, _ in ROWS[::5]] + ["", "lost " * 300]
+    together = model.decide_all(texts)
+    for text, decision in zip(texts, together, strict=True):
+        assert model.decide(text).probability == pytest.approx(decision.probability, abs=1e-6)
+    assert together[-2].kind == "decline"
+
+
+def test_evidence_is_of_every_row_when_rows_are_few(model: Model) -> None:
+    assert model.promise.kind in ("estimated", "none")
+    assert huiyi.evaluate(model, ROWS).figures["accuracy"] > 0.9
+
+
+def test_unlabelled_texts_help_and_are_counted(config: TrainConfig) -> None:
+    few, others = [row for i, row in enumerate(ROWS) if i % 5 == 0], [text for i, (text, _) in enumerate(ROWS) if i % 5]
+    unlabelled = [Record(text=text) for text in [*others, few[0][0], " "]]
+    model = huiyi.train(few, unlabelled=unlabelled, config=config)
+    assert model.summary["unlabelled_rows"] == len(unlabelled)
+    used = len({text.lower() for text in others} - {text.lower() for text, _ in few})
+    assert any(f"{used} are used" in notice for notice in model.summary["notices"])
+
+
+def test_unlabelled_texts_that_are_held_out(config: TrainConfig) -> None:
+    model = huiyi.train(ROWS[::2], validation=ROWS[1::2], unlabelled=[Record(text=ROWS[1][0])], config=config)
+    assert any("repeat 1 row" in notice for notice in model.summary["notices"])
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (TrainConfig(effort="tunde"), r"'tunde' is not known.*Did you mean 'tuned'"),
+        (TrainConfig(effort="tuned", tune="lorra"), r"Did you mean 'lora'"),
+        (TrainConfig(encoder="x"), "expected with --effort tuned"),
+        (TrainConfig(effort="tuned", encoder="no such folder"), "there is no such folder"),
+    ],
+)
+def test_options_that_cannot_be_used(config: TrainConfig, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        huiyi.train(ROWS, config=config)
+
+
+def test_unlabelled_texts_need_fine_tuning() -> None:
+    with pytest.raises(OptionError, match="Add --effort tuned"):
+        huiyi.train(ROWS, unlabelled=[Record(text="hello")])
+
+
+class StoppedError(Exception):
+    """What the test interrupts training with."""
+
+
+def test_interrupted_and_resumed(config: TrainConfig, model: Model, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def stop(what: str, figures: Mapping[str, float]) -> None:
+        told.append(what)
+        if len(told) == 4:
+            raise StoppedError
+
+    run = tmp_path / "desk.run"
+    with pytest.raises(StoppedError):
+        huiyi.train(ROWS, config=config, folder=run, on_epoch=stop)
+    with pytest.raises(OutputError, match="--resume"):
+        huiyi.train(ROWS, config=config, folder=run)
+    with pytest.raises(DataError, match="begun with other rows"):
+        huiyi.train(ROWS[:-1], config=config, folder=run, resume=True)
+    epochs: list[str] = []
+    resumed = huiyi.train(
+        ROWS, config=config, folder=run, resume=True, on_epoch=lambda what, figures: epochs.append(what)
+    )
+    assert not (run / "checkpoints").exists()
+    texts = [Record(text=text) for text, _ in ROWS]
+    whole = model.align(model.perceive(texts)).probabilities
+    np.testing.assert_allclose(resumed.align(resumed.perceive(texts)).probabilities, whole, atol=1e-5)
+
+
+def test_the_command_line(backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: object) -> None:
+    file = tmp_path / "tickets.csv"
+    file.write_text("text,intent\n" + "".join(f"{text},{label}\n" for text, label in ROWS), "utf-8")
+    out = tmp_path / "desk"
+    options = ["--effort", "tuned", "--encoder", backbone, "--signals", "words"]
+    monkeypatch.setattr(sys, "argv", ["huiyi", "train", str(file), "--out", str(out), *options])
+    main()
+    said = capfd.readouterr()  # type: ignore[attr-defined]
+    assert "text@intent, all: epoch 1" in said.err
+    assert (out / "manifest.json").is_file()
+    assert (tmp_path / "desk.run" / "run.json").is_file()
+
+
+def test_without_the_library_that_serves_it(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model.save(tmp_path / "tuned")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"huiyi\[onnx\]"):
+        huiyi.load(tmp_path / "tuned").decide("where is my card")

@@ -1,0 +1,109 @@
+"""Batches, losses, label propagation and the run folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from huiyi.errors import DataError, OptionError, OutputError
+from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.propagate import neighbours, propagate
+from huiyi.train.tuning.runs import begin, end
+
+torch = pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
+
+
+class Letters:
+    """A tokenizer of one token a letter."""
+
+    pad_token_id = 0
+
+    def __call__(self, texts: list[str], *, truncation: bool, max_length: int) -> dict[str, list[list[int]]]:
+        return {"input_ids": [[ord(letter) for letter in text[:max_length]] for text in texts]}
+
+
+def test_batches_hold_every_row_once_and_little_padding() -> None:
+    rng = np.random.default_rng(0)
+    tokens = Tokens(Letters(), ["x" * int(n) for n in rng.integers(1, 60, 500)], max_tokens=40)  # type: ignore[arg-type]
+    batches = list(tokens.shuffled(8, np.random.default_rng(1)))
+    assert sorted(row for batch in batches for row in batch) == list(range(500))
+    padded = sum(int(tokens.lengths[batch].max()) * len(batch) for batch in batches)
+    assert padded < 1.2 * tokens.lengths.sum()
+    again = list(tokens.shuffled(8, np.random.default_rng(1)))
+    other = list(tokens.shuffled(8, np.random.default_rng(2)))
+    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(batches, other, strict=True))
+    ids, mask = tokens.batch(batches[0])
+    assert ids.shape == mask.shape == (8, int(tokens.lengths[batches[0]].max()))
+    assert mask.sum(dim=1).tolist() == tokens.lengths[batches[0]].tolist()
+    assert (ids[mask == 0] == 0).all()
+
+
+def test_losses_agree_with_torch() -> None:
+    from huiyi.train.tuning.losses import contrastive_loss, label_loss
+
+    generator = torch.Generator().manual_seed(0)
+    scores, right = torch.randn(12, 4, generator=generator), torch.arange(12) % 4
+    targets, even = torch.eye(4)[right], torch.ones(4)
+    for smoothing in (0.0, 0.1):
+        ours = label_loss(scores, targets, several=False, smoothing=smoothing, weights=even)
+        theirs = torch.nn.functional.cross_entropy(scores, right, label_smoothing=smoothing)
+        assert float(ours) == pytest.approx(float(theirs), abs=1e-6)
+    weights = torch.tensor([1.0, 2.0, 0.5, 3.0])
+    ours = label_loss(scores, targets, several=False, smoothing=0.0, weights=weights)
+    assert float(ours) == pytest.approx(
+        float(torch.nn.functional.cross_entropy(scores, right, weight=weights)), abs=1e-6
+    )
+    vectors = torch.nn.functional.normalize(torch.randn(6, 5, generator=generator), dim=1)
+    classes = torch.eye(2)[[0, 0, 1, 1, 1, 0]]
+    plain = []
+    for i in range(6):  # equation 2 of the paper, term by term
+        cosines = [float(vectors[i] @ vectors[j]) / 0.1 for j in range(6)]
+        below = np.log(sum(np.exp(cosines[j]) for j in range(6) if j != i))
+        peers = [j for j in range(6) if j != i and bool((classes[i] == classes[j]).all())]
+        plain.append(-np.mean([cosines[j] - below for j in peers]))
+    assert float(contrastive_loss(vectors, classes, temperature=0.1)) == pytest.approx(np.mean(plain), abs=1e-4)
+    alone = contrastive_loss(vectors[:2], torch.eye(2), temperature=0.1)
+    assert float(alone) == 0
+
+
+def test_labels_pass_on_along_two_arcs() -> None:
+    """One labelled point at the end of each arc: the other end of one is nearer to the label of the other."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 60)
+    angle = np.where(truth == 0, rng.uniform(0, 2.6, 120), rng.uniform(3.3, 5.9, 120))
+    points = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    known = np.zeros(120, dtype=bool)
+    known[[int(angle.argmin()), 60 + int(angle[60:].argmin())]] = True
+    told = propagate(neighbours(points), np.where(known[:, None], np.eye(2)[truth], 0.5), known)
+    np.testing.assert_allclose(told.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(told[known], np.eye(2)[truth][known])
+    nearest = truth[known][(points @ points[known].T).argmax(axis=1)]
+    assert (told.argmax(axis=1) == truth).mean() > (nearest == truth).mean() + 0.1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_texts_to_pass_on_along(count: int) -> None:
+    told = propagate(neighbours(np.eye(count, 3, dtype=np.float32)), np.eye(count, 2), np.zeros(count, dtype=bool))
+    assert np.isfinite(told).all()
+
+
+def test_a_run_is_begun_once_and_resumed_with_the_same(tmp_path: Path) -> None:
+    folder, facts = tmp_path / "desk.run", {"rows": "a", "options": "b", "encoder": "c"}
+    with pytest.raises(OptionError, match="holds no training that was interrupted"):
+        begin(folder, facts, resume=True)
+    place = begin(folder, facts, resume=False)
+    assert begin(folder, facts, resume=True) == place
+    with pytest.raises(OutputError, match="Go on with it by --resume"):
+        begin(folder, facts, resume=False)
+    with pytest.raises(DataError, match="begun with other rows and encoder"):
+        begin(folder, {**facts, "rows": "x", "encoder": "y"}, resume=True)
+    end(folder)
+    assert not place.exists() and folder.is_dir()
+    begin(folder, facts, resume=False)
+
+
+def test_a_run_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        begin(tmp_path / "file" / "desk.run", {"rows": "a"}, resume=False)
