@@ -40,8 +40,17 @@ def in_scope(rows: Sequence[Pair]) -> list[Pair]:
 def report(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print a table, and write it with date and machine to ``results/NAME.json``, or to ``--out``."""
     parser = argparse.ArgumentParser(description=f"benchmark {name}")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / f"{name}.json")
-    out = parser.parse_args().out
+    parser.add_argument("--out", type=Path, default=result_file(name))
+    publish(name, rows, parser.parse_args().out)
+
+
+def result_file(name: str) -> Path:
+    """Where the figures of a benchmark stand."""
+    return HERE / "results" / f"{name}.json"
+
+
+def publish(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    """Print a table, and write it with date and machine."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_shown(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]

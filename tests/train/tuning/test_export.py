@@ -20,7 +20,7 @@ transformers = pytest.importorskip("transformers")
 from huiyi.errors import DataError, ExportError, HuiyiError, InputError, MissingExtraError  # noqa: E402 - as above
 from huiyi.perceive.encoders.onnx import INPUTS, OUTPUT, OnnxEncoder, read_tokenizer  # noqa: E402
 from huiyi.train.tuning import blocks  # noqa: E402
-from huiyi.train.tuning.blocks import BLOCK, LARGE_TABLE, in_blocks  # noqa: E402
+from huiyi.train.tuning.blocks import LARGE_TABLE, in_blocks  # noqa: E402
 from huiyi.train.tuning.export import EXACT, TIE, Parity, ParityTolerance, export  # noqa: E402
 
 WIDTH, MAX_TOKENS = 32, 16
@@ -311,6 +311,7 @@ def run(model: bytes, ids: np.ndarray) -> np.ndarray:
 def test_blocks_keep_each_weight_to_half_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table, and a layer that shares its weights with another; inputs that are no multiple of a block."""
     monkeypatch.setattr(blocks, "LARGE_TABLE", 100)
+    monkeypatch.setattr(blocks, "BLOCK", 32)
     rng = np.random.default_rng(0)
     table, layer = rng.normal(size=(50, 40)) * rng.lognormal(size=(50, 1)), rng.normal(size=(40, 40))
     table[7] = 0
@@ -328,7 +329,7 @@ def test_blocks_keep_each_weight_to_half_a_step(monkeypatch: pytest.MonkeyPatch)
     assert rows.dtype == np.int8
     assert (np.abs(rows * scales - table) <= scales * 0.5001).all()
     steps, scales = (onnx.numpy_helper.to_array(tensors[f"layer.{part}"]) for part in ("blocks", "block_scales"))
-    assert steps.shape == (40, 2, BLOCK)
+    assert steps.shape == (40, 2, 32)
     again = ((steps.astype(float) - 128) * scales.reshape(40, 2, 1)).reshape(40, -1)
     assert (np.abs(again[:, :40] - layer.T) <= scales.max() * 0.5001).all()
     assert (again[:, 40:] == 0).all()

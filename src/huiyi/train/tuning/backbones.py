@@ -210,12 +210,12 @@ def _give_prefix(tokenizer: Any, prefix: str) -> None:
     """Let the tokenizer put the tokens of a prefix before each text, so that all who read by it do the same."""
     from tokenizers.processors import TemplateProcessing
 
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in tokenizer.tokenize(prefix)}
+    tokens = tokenizer.tokenize(prefix)
+    before = {"id": "prefix", "ids": tokenizer.convert_tokens_to_ids(tokens), "tokens": tokens}
     first, last = tokenizer.cls_token, tokenizer.sep_token
-    ids |= {first: tokenizer.cls_token_id, last: tokenizer.sep_token_id}
-    before = [name for name in ids if name not in (first, last)]
+    around = [(first, tokenizer.cls_token_id), (last, tokenizer.sep_token_id)]
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=[first, *before, "$A", last], special_tokens=list(ids.items())
+        single=f"{first} prefix $A {last}", special_tokens=[before, *around]
     )
 
 

@@ -1,0 +1,132 @@
+"""What fine-tuning adds: ``tuned`` beside ``fast`` in one run, with what it costs.
+
+Name some cases to run these alone; their rows then replace the ones of before.
+Run it in an environment with the extra ``tune``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import Pair, in_scope, load, publish, result_file
+
+import huiyi
+from huiyi.values import Record
+
+KEPT = ("ece", "oos_auroc", "oos_f1", "act_error", "act_rate", "oos_act_rate", "ms_per_record_p50")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows to learn from, to test on, held out, and without labels."""
+
+    train: list[Pair]
+    test: list[Pair]
+    validation: list[Pair] | None = None
+    unlabelled: list[str] | None = None
+
+
+def few(data: str, shots: int, *, with_rest: bool = False) -> Case:
+    """Some examples a class, and the texts of the other training rows where they are wanted."""
+    train, test = in_scope(load(f"{data}/fewshot_train_{shots}")), load(f"{data}/test")
+    rest = [text for text, _ in in_scope(load(f"{data}/train"))] if with_rest else None
+    return Case(train, test, unlabelled=rest)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "banking77": lambda: Case(load("banking77/train"), load("banking77/test")),
+    "clinc150": lambda: Case(
+        in_scope(load("clinc150/train")), load("clinc150/test"), in_scope(load("clinc150/validation"))
+    ),
+    "banking77-5": lambda: few("banking77", 5),
+    "banking77-10": lambda: few("banking77", 10),
+    "clinc150-5": lambda: few("clinc150", 5),
+    "banking77-5-unlabelled": lambda: few("banking77", 5, with_rest=True),
+    "banking77-10-unlabelled": lambda: few("banking77", 10, with_rest=True),
+    "clinc150-5-unlabelled": lambda: few("clinc150", 5, with_rest=True),
+    "kuake_qic": lambda: Case(load("kuake_qic/train"), load("kuake_qic/validation")),
+    "tnews": lambda: Case(
+        load("tnews_fewclue/train_few_all"),
+        load("tnews_fewclue/test_public"),
+        unlabelled=[text for text, _ in load("tnews_fewclue/unlabeled", label="text")],
+    ),
+}
+
+
+def measured(name: str, case: Case) -> dict[str, Any]:
+    """One row of the table."""
+    row: dict[str, Any] = {"data": name, "rows": len(case.train)}
+    right = {}
+    for effort in ("fast", "tuned"):
+        extra = {}
+        if effort == "tuned" and case.unlabelled is not None:
+            extra["unlabelled"] = [Record(text=text) for text in case.unlabelled]
+        started, worked = time.perf_counter(), time.process_time()
+        config = huiyi.TrainConfig(effort=effort)
+        model = huiyi.train(case.train, validation=case.validation, config=config, on_epoch=told, **extra)
+        seconds, processor = time.perf_counter() - started, time.process_time() - worked
+        evaluation = huiyi.evaluate(model, case.test)
+        right[effort] = np.array(
+            [
+                decision.label == record.labels["intent"]
+                for record, decision in zip(evaluation.records, evaluation.decisions, strict=True)
+                if record.labels["intent"] != "oos"
+            ]
+        )
+        row[effort] = float(right[effort].mean())
+        row[f"{effort}_seconds"] = round(seconds)
+        row[f"{effort}_processor_seconds"] = round(processor)
+        if effort == "tuned":
+            row |= {key: float(evaluation.figures[key]) for key in KEPT if key in evaluation.figures}
+            row["promise"] = model.promise.kind
+            row["weights"] = json.dumps(model.summary["weights"])
+            row["passes"] = round(processor / one_pass([text for text, _ in case.train]), 1)
+    gain = right["tuned"].astype(float) - right["fast"]
+    row["gain"], half = float(gain.mean()), 1.96 * float(gain.std(ddof=1)) / len(gain) ** 0.5
+    row["gain_low"], row["gain_high"] = row["gain"] - half, row["gain"] + half
+    return row
+
+
+def one_pass(texts: list[str]) -> float:
+    """Processor seconds of one forward pass of MiniLM over texts, in batches of like length."""
+    from huiyi.train.tuning.backbones import MINILM, load_backbone
+    from huiyi.train.tuning.batches import Tokens
+    from huiyi.train.tuning.loop import encode
+
+    backbone = load_backbone(MINILM)
+    tokens = Tokens(backbone.tokenizer, texts, max_tokens=128)
+    started = time.process_time()
+    encode(backbone.module, backbone, tokens)
+    return time.process_time() - started
+
+
+def told(what: str, figures: Any) -> None:
+    """Figures of an epoch, on the error stream."""
+    print(what, {key: round(value, 4) for key, value in figures.items()}, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", help=f"some of {', '.join(CASES)}; all when none is named")
+    parser.add_argument("--out", type=Path, default=result_file("tuned"))
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.cases if name not in CASES]:
+        sys.exit(f"not known: {', '.join(unknown)}; expected some of {', '.join(CASES)}")
+    rows = json.loads(asked.out.read_text("utf-8"))["rows"] if asked.out.is_file() else []
+    known = {row["data"]: row for row in rows}
+    for name in asked.cases or CASES:
+        known[name] = measured(name, CASES[name]())
+        print(known[name], file=sys.stderr, flush=True)
+        publish("tuned", [known[name] for name in CASES if name in known], asked.out)
+
+
+if __name__ == "__main__":
+    main()
