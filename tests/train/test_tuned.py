@@ -170,6 +170,7 @@ def test_interrupted_and_resumed(config: TrainConfig, model: Model, tmp_path: Pa
         ROWS, config=config, folder=run, resume=True, on_epoch=lambda what, figures: epochs.append(what)
     )
     assert not (run / "checkpoints").exists()
+    assert any(file.name.startswith("events.out.tfevents") for file in run.rglob("logs/**/*"))
     texts = [Record(text=text) for text, _ in ROWS]
     whole = model.align(model.perceive(texts)).probabilities
     np.testing.assert_allclose(resumed.align(resumed.perceive(texts)).probabilities, whole, atol=1e-5)

@@ -31,9 +31,10 @@ from huiyi.train.fast import Fitted, Seen, fit_aligner, see
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, encoder_module, load_backbone, tokenizer_json
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
-from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
 from huiyi.train.tuning.propagate import neighbours, propagate
 from huiyi.train.tuning.runs import begin, end
+from huiyi.train.tuning.tracking import Tracker
 from huiyi.values import Context, Record, Task, alike, is_blank
 
 if TYPE_CHECKING:
@@ -194,8 +195,15 @@ class _Tuner:
             config=config,
             checkpoints=checkpoints,
             tick=ticks(session.progress, f"tuning {signal}, {what}", total),
-            tell=partial(session.on_epoch, f"{signal}, {what}") if session.on_epoch else None,
+            tell=partial(self._tell, f"{signal}, {what}"),
         )
+
+    def _tell(self, what: str, figures: Epoch) -> None:
+        """Pass the figures of an epoch on to whoever wants them."""
+        if self.session.folder is not None:
+            Tracker(self.session.folder / "logs")(what, figures)
+        if self.session.on_epoch is not None:
+            self.session.on_epoch(what, figures)
 
     def evidence(self, folds: NDArray[np.intp]) -> tuple[Scores, NDArray[np.bool_], int]:
         """What runs that left rows out say of these, which rows those are, and after how many epochs runs were best."""
