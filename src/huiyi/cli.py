@@ -94,6 +94,7 @@ def train(
     from huiyi.storage import check_free
     from huiyi.train import TrainConfig
     from huiyi.train import train as run
+    from huiyi.train.tuning.runs import end
 
     language = _language(lang)
     check_free(out)
@@ -114,6 +115,7 @@ def train(
             resume=resume,
         )
         model.save(out)
+    end(run_folder)
     _print_training(model, language)
     _console().print(f"→ {out}", markup=False, highlight=False)
 

@@ -169,7 +169,10 @@ def test_interrupted_and_resumed(config: TrainConfig, model: Model, tmp_path: Pa
     resumed = huiyi.train(
         ROWS, config=config, folder=run, resume=True, on_epoch=lambda what, figures: epochs.append(what)
     )
-    assert not (run / "checkpoints").exists()
+    again = huiyi.train(
+        ROWS, config=config, folder=run, resume=True, on_epoch=lambda *_: pytest.fail("nothing is left")
+    )
+    assert again.summary["weights"] == resumed.summary["weights"]
     assert any(file.name.startswith("events.out.tfevents") for file in run.rglob("logs/**/*"))
     texts = [Record(text=text) for text, _ in ROWS]
     whole = model.align(model.perceive(texts)).probabilities
@@ -187,6 +190,7 @@ def test_the_command_line(backbone: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert "text@intent, all: epoch 1" in said.err
     assert (out / "manifest.json").is_file()
     assert (tmp_path / "desk.run" / "run.json").is_file()
+    assert not (tmp_path / "desk.run" / "checkpoints").exists()
 
 
 def test_without_the_library_that_serves_it(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,8 @@ def train(
         skip_bad: Skip rows that cannot be read.
         progress: Told how far training has come.
         on_epoch: Told the figures of each epoch of fine-tuning.
-        folder: Where fine-tuning keeps checkpoints and logs.
+        folder: Where fine-tuning keeps checkpoints and logs. Checkpoints stay
+            until ``huiyi.train.tuning.runs.end`` removes them, once the model is saved.
         resume: Go on with the training that was interrupted there.
 
     Raises:

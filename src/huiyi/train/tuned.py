@@ -12,37 +12,23 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, folds_of
+from huiyi.align import FittedHead, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver, said
+from huiyi.perceive import MARK, BackbonePerceiver
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Fitted, Seen, fit_aligner, see
-from huiyi.train.tuning.backbones import E5, MINILM, Backbone, encoder_module, load_backbone, tokenizer_json
-from huiyi.train.tuning.checkpoints import Checkpoints
-from huiyi.train.tuning.export import export
-from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
-from huiyi.train.tuning.propagate import neighbours, propagate
-from huiyi.train.tuning.runs import begin, end
-from huiyi.train.tuning.tracking import Tracker
-from huiyi.values import Context, Record, Task, alike, is_blank
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from huiyi.values import Array
+from huiyi.train.tuning.backbones import E5, MINILM, load_backbone
+from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.runs import begin
+from huiyi.train.tuning.tuner import Lessons, Tuner, begun_with
+from huiyi.values import Context, Record, Task
 
 CHINESE_SHARE = 0.02
 """From this share of Chinese texts on, the backbone must have learnt Chinese."""
@@ -51,21 +37,6 @@ ROWS_SEEN = 40_000
 """Rows that one run of fine-tuning sees, all epochs together."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 5
-
-ROWS_OF_EVIDENCE = 1_500
-"""As many folds are left out, one run each, as it takes to have evidence on this many rows."""
-
-MOST_ROWS_SEEN = 80_000
-"""No further fold is left out once the runs for evidence have seen this many rows."""
-
-MOST_UNLABELLED = 20_000
-"""Of more unlabelled texts evenly spread ones are used."""
-
-FIRST_GUESS = 2.0
-"""What log-odds count in the first guess of unlabelled texts: heads of few rows are too unsure of themselves."""
-
-PARITY_ROWS = 300
-"""Rows on which an exported backbone must agree with the one in torch."""
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -80,211 +51,31 @@ def fit_tuned(
     """
     if unlabelled and task.kind == "several":
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
+    name = config.encoder or _backbone_for(records)
+    backbone = load_backbone(name)
     seen = see(task, records, config, session)
-    lessons, notices = _Lessons.of(task, seen, unlabelled)
+    lessons, notices = Lessons.of(task, seen, unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows), seed=config.seed)
-    name = config.encoder or _backbone_for(records)
+    frozen, signal = MARK + _slug(name), MARK + _slug(task.name)
+    if signal == frozen:
+        signal += "-tuned"
     checkpoints = None
     if session.folder is not None:
-        checkpoints = begin(session.folder, _begun_with(name, lessons, tuning), resume=session.resume)
-    tuner = _Tuner(name, lessons, tuning, session, checkpoints)
-    outside, more = tuner.exported(load_backbone(tuner.name), None)
-    seen = _heard(seen, MARK + _slug(tuner.name), outside, session)
+        checkpoints = begin(session.folder, begun_with(name, lessons, tuning), resume=session.resume)
+    tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
+    outside, more = tuner.exported(backbone, None)
+    seen = _heard(seen, frozen, outside, session)
     tuner.read(outside)
 
     held_out, evident, epochs = tuner.evidence(folds_of(task, seen.context))
     final = tuner.run("all", ~tuner.left_out(None), stop_after=epochs)
     inside, still_more = tuner.exported(final.backbone, final)
-    signal = MARK + _slug(task.name)
     seen = _heard(seen, signal, inside, session)
     head = tuner.head(final, tuner.spoken(seen, signal))
-    if session.folder is not None:
-        end(session.folder)
     found = fit_aligner(task, seen, session, fitted={f"{signal}/prototypes": FittedHead(head, held_out, evident)})
     report = {"backbone": tuner.name, "tuning": {**asdict(tuning), "epochs": epochs, **asdict(final.parameters)}}
     return replace(found, report=report, notices=[*notices, *more, *still_more])
-
-
-@dataclass(frozen=True, eq=False)
-class _Lessons:
-    """What is learnt from: the rows, and below them the texts that describe labels.
-
-    Attributes:
-        task: The task.
-        texts: What each says, "" where a row has no text.
-        targets: What is right of each, (n, k).
-        rows: How many of them are rows.
-        unlabelled: Other texts, of which nothing is known.
-    """
-
-    task: Task
-    texts: Sequence[str]
-    targets: Array
-    rows: int
-    unlabelled: Sequence[str]
-
-    @classmethod
-    def of(cls, task: Task, seen: Seen, unlabelled: Sequence[Record]) -> tuple[_Lessons, list[str]]:
-        """Of what was seen, and what the user should know of the unlabelled texts."""
-        place = {name: column for column, name in enumerate(task.names)}
-        targets = np.zeros((len(seen.context.records) + len(seen.named), len(task.labels)), dtype=np.float32)
-        for row, record in enumerate(seen.context.records):
-            targets[row, [place[name] for name in record.labels_of(task.name) if name in place]] = 1
-        targets[np.arange(len(seen.context.records), len(targets)), list(seen.named)] = 1
-        texts = [said(record) for record in [*seen.context.records, *seen.names.records]]
-        others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
-        for text in texts:
-            others.pop(alike(text), None)
-        step = -(-len(others) // MOST_UNLABELLED) or 1
-        notices = []
-        if unlabelled:
-            used = len(range(0, len(others), step))
-            notices.append(
-                f"of {len(unlabelled):,} unlabelled texts {used:,} are used; the others are blank, or said before"
-                + (", or more than help" if step > 1 else "")
-            )
-        return cls(task, texts, targets, len(seen.context.records), list(others.values())[::step]), notices
-
-
-class _Tuner:
-    """Tunes a backbone to the same lessons, again and again, with other rows left out."""
-
-    def __init__(
-        self, name: str, lessons: _Lessons, config: FinetuneConfig, session: Session, checkpoints: Path | None
-    ) -> None:
-        self.name, self.lessons, self.config, self.session = name, lessons, config, session
-        self._checkpoints = checkpoints
-        self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
-
-    def read(self, encoder: OnnxEncoder) -> None:
-        """Read the lessons and the unlabelled texts as the backbone came, to see which mean the same."""
-        if self.lessons.unlabelled:
-            tick = ticks(self.session.progress, "reading unlabelled texts", len(self.lessons.unlabelled))
-            self._lesson_vectors = encoder.encode(self.lessons.texts)[""]
-            self._unlabelled_vectors = encoder.encode(self.lessons.unlabelled, tick=tick)[""]
-
-    def spoken(self, seen: Seen, signal: str) -> Array:
-        """A signal of all lessons that have a text."""
-        rows = [np.asarray(context.signals[signal]) for context in (seen.context, seen.names)]
-        spoken: Array = np.vstack(rows)[self._spoken]
-        return spoken
-
-    def left_out(self, rows: NDArray[np.intp] | None) -> NDArray[np.bool_]:
-        """Which lessons a run is not taught: these rows, and those without a text."""
-        out = ~self._spoken
-        if rows is not None:
-            out[rows] = True
-        return out
-
-    def run(
-        self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
-    ) -> Finetuned:
-        """Tune a fresh backbone to the lessons that are taught."""
-        session, signal = self.session, MARK + _slug(self.lessons.task.name)
-        rows = self._with_unlabelled(self._rows(taught), taught)
-        config = self.config
-        total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
-        checkpoints = Checkpoints(self._checkpoints / what) if self._checkpoints else None
-        return finetune(
-            load_backbone(self.name),
-            rows,
-            several=self.lessons.task.kind == "several",
-            held_out=told,
-            stop_after=stop_after,
-            config=config,
-            checkpoints=checkpoints,
-            tick=ticks(session.progress, f"tuning {signal}, {what}", total),
-            tell=partial(self._tell, f"{signal}, {what}"),
-        )
-
-    def _tell(self, what: str, figures: Epoch) -> None:
-        """Pass the figures of an epoch on to whoever wants them."""
-        if self.session.folder is not None:
-            Tracker(self.session.folder / "logs")(what, figures)
-        if self.session.on_epoch is not None:
-            self.session.on_epoch(what, figures)
-
-    def evidence(self, folds: NDArray[np.intp]) -> tuple[Scores, NDArray[np.bool_], int]:
-        """What runs that left rows out say of these, which rows those are, and after how many epochs runs were best."""
-        n, k = self.lessons.rows, self.lessons.targets.shape[1]
-        labels, nearest = np.zeros((n, k), np.float32), np.zeros(n, np.float32)
-        evident, epochs, seen = np.zeros(n, dtype=bool), None, 0
-        for fold in range(int(folds.max(initial=0)) + 1):
-            rows = np.flatnonzero(folds == fold)
-            asked = rows[self._spoken[rows]]
-            taught = ~self.left_out(rows)
-            if evident.sum() >= ROWS_OF_EVIDENCE or seen >= MOST_ROWS_SEEN or not taught.any():
-                break
-            told = self._rows(asked) if epochs is None and len(asked) else None
-            run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=told)
-            epochs = epochs or run.epochs
-            seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
-            known = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=self.config.max_tokens)
-            scores = self.head(run, known).score(run.encode(self._texts(asked), max_tokens=self.config.max_tokens))
-            labels[asked], nearest[asked] = scores.labels, scores.nearest
-            evident[rows] = True
-        return Scores(labels, nearest), evident, epochs or self.config.epochs
-
-    def head(self, run: Finetuned, vectors: Array) -> PrototypesHead:
-        """The labels as a run left them, and the vectors of what it was taught."""
-        several = self.lessons.task.kind == "several"
-        config = PrototypesConfig(sharpness=self.config.sharpness)
-        head = PrototypesHead(several=several, config=config, prototypes=run.prototypes, bias=run.bias)
-        head.fit(vectors, np.zeros((len(vectors), len(run.prototypes))), np.zeros(len(vectors)))
-        return head
-
-    def head_odds(self, run: Finetuned, vectors: Array) -> Array:
-        """Log-odds of unit vectors by the labels as a run left them."""
-        odds: Array = self.config.sharpness * vectors @ run.prototypes.T + run.bias
-        return odds
-
-    def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
-        """A backbone out of torch: that of a run, or as it was loaded."""
-        module = run.module if run else backbone.module
-        step = max(1, self._spoken.sum() // PARITY_ROWS)
-        probe = self._texts(np.flatnonzero(self._spoken)[::step])
-        tokenizer = tokenizer_json(backbone)
-        labels_of = (lambda vectors: _softmax(self.head_odds(run, vectors))) if run else None
-        width, longest = backbone.width, self.config.max_tokens
-        left = export(
-            encoder_module(module, backbone.pooling),
-            tokenizer,
-            probe,
-            width=width,
-            max_tokens=longest,
-            labels_of=labels_of,
-        )
-        return OnnxEncoder(self.name, left.model, tokenizer, width=width, max_tokens=longest), left.notices
-
-    def _with_unlabelled(self, rows: Rows, taught: NDArray[np.bool_]) -> Rows:
-        """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
-        if not self.lessons.unlabelled:
-            return rows
-        vectors = self._lesson_vectors[taught]
-        head = LogisticHead()
-        head.fit(vectors, rows.targets, rows.targets.argmax(axis=1))
-        odds = FIRST_GUESS * head.score(self._unlabelled_vectors).labels
-        guesses = np.vstack([rows.targets, _softmax(odds)])
-        known = np.arange(len(guesses)) < len(vectors)
-        graph = neighbours(np.vstack([vectors, self._unlabelled_vectors]))
-        return Rows([*rows.texts, *self.lessons.unlabelled], propagate(graph, guesses, known))
-
-    def _rows(self, which: NDArray[Any]) -> Rows:
-        """Some of the lessons."""
-        places = np.flatnonzero(which) if which.dtype == bool else which
-        return Rows(self._texts(places), self.lessons.targets[places])
-
-    def _texts(self, places: NDArray[np.intp]) -> list[str]:
-        """The texts of some of the lessons."""
-        return [self.lessons.texts[int(place)] for place in places]
-
-
-def _softmax(odds: Array) -> Array:
-    """Probabilities of rows of log-odds."""
-    shares: Array = np.exp(odds - odds.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session) -> Seen:
@@ -298,14 +89,6 @@ def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session) -> S
         contexts.append(Context(context.records, {**context.signals, **signals}, present))
     seen.perception.add(signal, perceiver)
     return Seen(seen.perception, contexts[0], contexts[1], seen.named)
-
-
-def _begun_with(name: str, lessons: _Lessons, config: FinetuneConfig) -> dict[str, str]:
-    """What a run depends on, as it is compared when one is resumed."""
-    rows = hashlib.sha256(json.dumps(lessons.texts).encode())
-    rows.update(lessons.targets.tobytes())
-    rows.update(json.dumps(lessons.unlabelled).encode())
-    return {"rows": rows.hexdigest(), "options": json.dumps(asdict(config)), "encoder": name}
 
 
 def _backbone_for(records: Sequence[Record]) -> str:

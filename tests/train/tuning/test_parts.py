@@ -94,6 +94,8 @@ def test_a_run_is_begun_once_and_resumed_with_the_same(tmp_path: Path) -> None:
         begin(folder, facts, resume=True)
     place = begin(folder, facts, resume=False)
     assert begin(folder, facts, resume=True) == place
+    begin(folder, facts, resume=False)  # nothing was kept yet, so nothing is lost
+    (place / "all" / "epoch-1").mkdir(parents=True)
     with pytest.raises(OutputError, match="Go on with it by --resume"):
         begin(folder, facts, resume=False)
     with pytest.raises(DataError, match="begun with other rows and encoder"):

@@ -29,7 +29,7 @@ def begin(folder: Path, begun_with: Mapping[str, str], *, resume: bool) -> Path:
     if resume:
         _check_same(file, begun_with)
         return folder / _CHECKPOINTS
-    if (folder / _CHECKPOINTS).exists():
+    if any((folder / _CHECKPOINTS).glob("*/*")):
         raise OutputError(
             f"{folder} holds a training that was interrupted. Go on with it by --resume, or remove the folder"
         )
@@ -38,7 +38,7 @@ def begin(folder: Path, begun_with: Mapping[str, str], *, resume: bool) -> Path:
         partial = file.with_name(f".{_BEGUN}")
         partial.write_text(json.dumps(dict(begun_with), ensure_ascii=False, indent=1) + "\n", "utf-8")
         partial.rename(file)
-        (folder / _CHECKPOINTS).mkdir()
+        (folder / _CHECKPOINTS).mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written: {error.strerror}. Choose another --out") from error
     return folder / _CHECKPOINTS

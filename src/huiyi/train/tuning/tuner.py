@@ -1,0 +1,252 @@
+"""Run after run of fine-tuning on the same lessons: for evidence with rows left out, and at last on all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.align import LogisticHead, PrototypesConfig, PrototypesHead, Scores
+from huiyi.perceive import said
+from huiyi.perceive.encoders.onnx import OnnxEncoder
+from huiyi.train.config import Session, ticks
+from huiyi.train.fast import Seen
+from huiyi.train.tuning.backbones import Backbone, encoder_module, load_backbone, tokenizer_json
+from huiyi.train.tuning.checkpoints import Checkpoints
+from huiyi.train.tuning.export import export
+from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.train.tuning.propagate import neighbours, propagate
+from huiyi.train.tuning.tracking import Tracker
+from huiyi.values import Record, Task, alike, is_blank
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from huiyi.values import Array
+
+ROWS_OF_EVIDENCE = 1_500
+"""As many folds are left out, one run each, as it takes to have evidence on this many rows."""
+
+MOST_ROWS_SEEN = 80_000
+"""No further fold is left out once the runs for evidence have seen this many rows."""
+
+MOST_UNLABELLED = 20_000
+"""Of more unlabelled texts evenly spread ones are used."""
+
+FIRST_GUESS = 2.0
+"""What log-odds count in the first guess of unlabelled texts: heads of few rows are too unsure of themselves."""
+
+PARITY_ROWS = 300
+"""Rows on which an exported backbone must agree with the one in torch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """What is learnt from: the rows, and below them the texts that describe labels.
+
+    Attributes:
+        task: The task.
+        texts: What each says, "" where a row has no text.
+        targets: What is right of each, (n, k).
+        rows: How many of them are rows.
+        unlabelled: Other texts, of which nothing is known.
+    """
+
+    task: Task
+    texts: Sequence[str]
+    targets: Array
+    rows: int
+    unlabelled: Sequence[str]
+
+    @classmethod
+    def of(cls, task: Task, seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
+        """Of what was seen, and what the user should know of the unlabelled texts."""
+        place = {name: column for column, name in enumerate(task.names)}
+        targets = np.zeros((len(seen.context.records) + len(seen.named), len(task.labels)), dtype=np.float32)
+        for row, record in enumerate(seen.context.records):
+            targets[row, [place[name] for name in record.labels_of(task.name) if name in place]] = 1
+        targets[np.arange(len(seen.context.records), len(targets)), list(seen.named)] = 1
+        texts = [said(record) for record in [*seen.context.records, *seen.names.records]]
+        others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
+        for text in texts:
+            others.pop(alike(text), None)
+        step = -(-len(others) // MOST_UNLABELLED) or 1
+        notices = []
+        if unlabelled:
+            used = len(range(0, len(others), step))
+            notices.append(
+                f"of {len(unlabelled):,} unlabelled texts {used:,} are used; the others are blank, or said before"
+                + (", or more than help" if step > 1 else "")
+            )
+        return cls(task, texts, targets, len(seen.context.records), list(others.values())[::step]), notices
+
+
+class Tuner:
+    """Tunes a backbone to the same lessons, again and again, with other rows left out.
+
+    Args:
+        name: Of the backbone.
+        signal: Of what it becomes, to be told by.
+        lessons: What it learns.
+        config: Options of each run.
+        session: Whom to tell, and where to write logs.
+        checkpoints: Where runs keep their epochs, if anywhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        signal: str,
+        lessons: Lessons,
+        config: FinetuneConfig,
+        session: Session,
+        checkpoints: Path | None = None,
+    ) -> None:
+        self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
+        self._checkpoints = checkpoints
+        self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
+
+    def read(self, encoder: OnnxEncoder) -> None:
+        """Read the lessons and the unlabelled texts as the backbone came, to see which mean the same."""
+        if self.lessons.unlabelled:
+            tick = ticks(self.session.progress, "reading unlabelled texts", len(self.lessons.unlabelled))
+            self._lesson_vectors = encoder.encode(self.lessons.texts)[""]
+            self._unlabelled_vectors = encoder.encode(self.lessons.unlabelled, tick=tick)[""]
+
+    def spoken(self, seen: Seen, signal: str) -> Array:
+        """A signal of all lessons that have a text."""
+        rows = [np.asarray(context.signals[signal]) for context in (seen.context, seen.names)]
+        spoken: Array = np.vstack(rows)[self._spoken]
+        return spoken
+
+    def left_out(self, rows: NDArray[np.intp] | None) -> NDArray[np.bool_]:
+        """Which lessons a run is not taught: these rows, and those without a text."""
+        out = ~self._spoken
+        if rows is not None:
+            out[rows] = True
+        return out
+
+    def run(
+        self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
+    ) -> Finetuned:
+        """Tune a fresh backbone to the lessons that are taught."""
+        session, signal = self.session, self.signal
+        rows = self._with_unlabelled(self._rows(taught), taught)
+        config = self.config
+        total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
+        checkpoints = Checkpoints(self._checkpoints / what) if self._checkpoints else None
+        return finetune(
+            load_backbone(self.name),
+            rows,
+            several=self.lessons.task.kind == "several",
+            held_out=told,
+            stop_after=stop_after,
+            config=config,
+            checkpoints=checkpoints,
+            tick=ticks(session.progress, f"tuning {signal}, {what}", total),
+            tell=partial(self._tell, f"{signal}, {what}"),
+        )
+
+    def _tell(self, what: str, figures: Epoch) -> None:
+        """Pass the figures of an epoch on to whoever wants them."""
+        if self.session.folder is not None:
+            Tracker(self.session.folder / "logs")(what, figures)
+        if self.session.on_epoch is not None:
+            self.session.on_epoch(what, figures)
+
+    def evidence(self, folds: NDArray[np.intp]) -> tuple[Scores, NDArray[np.bool_], int]:
+        """What runs that left rows out say of these, which rows those are, and after how many epochs runs were best."""
+        n, k = self.lessons.rows, self.lessons.targets.shape[1]
+        labels, nearest = np.zeros((n, k), np.float32), np.zeros(n, np.float32)
+        evident, epochs, seen = np.zeros(n, dtype=bool), None, 0
+        for fold in range(int(folds.max(initial=0)) + 1):
+            rows = np.flatnonzero(folds == fold)
+            asked = rows[self._spoken[rows]]
+            taught = ~self.left_out(rows)
+            enough = evident.sum() >= ROWS_OF_EVIDENCE or seen >= MOST_ROWS_SEEN
+            if enough or not len(asked) or not taught.any():
+                break
+            told = self._rows(asked) if epochs is None else None
+            run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=told)
+            epochs = epochs or run.epochs
+            seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
+            known = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=self.config.max_tokens)
+            scores = self.head(run, known).score(run.encode(self._texts(asked), max_tokens=self.config.max_tokens))
+            labels[asked], nearest[asked] = scores.labels, scores.nearest
+            evident[rows] = True
+        return Scores(labels, nearest), evident, epochs or self.config.epochs
+
+    def head(self, run: Finetuned, vectors: Array) -> PrototypesHead:
+        """The labels as a run left them, and the vectors of what it was taught."""
+        several = self.lessons.task.kind == "several"
+        config = PrototypesConfig(sharpness=self.config.sharpness)
+        head = PrototypesHead(several=several, config=config, prototypes=run.prototypes, bias=run.bias)
+        head.fit(vectors, np.zeros((len(vectors), len(run.prototypes))), np.zeros(len(vectors)))
+        return head
+
+    def head_odds(self, run: Finetuned, vectors: Array) -> Array:
+        """Log-odds of unit vectors by the labels as a run left them."""
+        odds: Array = self.config.sharpness * vectors @ run.prototypes.T + run.bias
+        return odds
+
+    def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
+        """A backbone out of torch: that of a run, or as it was loaded."""
+        module = run.module if run else backbone.module
+        step = max(1, self._spoken.sum() // PARITY_ROWS)
+        probe = self._texts(np.flatnonzero(self._spoken)[::step])
+        tokenizer = tokenizer_json(backbone)
+        labels_of = (lambda vectors: _softmax(self.head_odds(run, vectors))) if run else None
+        width, longest = backbone.width, self.config.max_tokens
+        left = export(
+            encoder_module(module, backbone.pooling),
+            tokenizer,
+            probe,
+            width=width,
+            max_tokens=longest,
+            labels_of=labels_of,
+        )
+        return OnnxEncoder(self.name, left.model, tokenizer, width=width, max_tokens=longest), left.notices
+
+    def _with_unlabelled(self, rows: Rows, taught: NDArray[np.bool_]) -> Rows:
+        """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
+        if not self.lessons.unlabelled:
+            return rows
+        vectors = self._lesson_vectors[taught]
+        head = LogisticHead()
+        head.fit(vectors, rows.targets, rows.targets.argmax(axis=1))
+        odds = FIRST_GUESS * head.score(self._unlabelled_vectors).labels
+        guesses = np.vstack([rows.targets, _softmax(odds)])
+        known = np.arange(len(guesses)) < len(vectors)
+        graph = neighbours(np.vstack([vectors, self._unlabelled_vectors]))
+        return Rows([*rows.texts, *self.lessons.unlabelled], propagate(graph, guesses, known))
+
+    def _rows(self, which: NDArray[Any]) -> Rows:
+        """Some of the lessons."""
+        places = np.flatnonzero(which) if which.dtype == bool else which
+        return Rows(self._texts(places), self.lessons.targets[places])
+
+    def _texts(self, places: NDArray[np.intp]) -> list[str]:
+        """The texts of some of the lessons."""
+        return [self.lessons.texts[int(place)] for place in places]
+
+
+def _softmax(odds: Array) -> Array:
+    """Probabilities of rows of log-odds."""
+    shares: Array = np.exp(odds - odds.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+def begun_with(name: str, lessons: Lessons, config: FinetuneConfig) -> dict[str, str]:
+    """What a run depends on, as it is compared when one is resumed."""
+    rows = hashlib.sha256(json.dumps(lessons.texts).encode())
+    rows.update(lessons.targets.tobytes())
+    rows.update(json.dumps(lessons.unlabelled).encode())
+    return {"rows": rows.hexdigest(), "options": json.dumps(asdict(config)), "encoder": name}
