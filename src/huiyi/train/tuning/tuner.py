@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROWS_OF_EVIDENCE = 1_500
 """As many folds are left out, one run each, as it takes to have evidence on this many rows."""
 
-MOST_ROWS_SEEN = 80_000
+MOST_ROWS_SEEN = 40_000
 """No further fold is left out once the runs for evidence have seen this many rows."""
 
 MOST_UNLABELLED = 20_000
