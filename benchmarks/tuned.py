@@ -87,7 +87,7 @@ def measured(name: str, case: Case) -> dict[str, Any]:
         if effort == "tuned":
             row |= {key: float(evaluation.figures[key]) for key in KEPT if key in evaluation.figures}
             row["promise"] = model.promise.kind
-            row["weights"] = json.dumps(model.summary["weights"])
+            row["weights"] = json.dumps(model.skills["intent"].summary["weights"])
             row["passes"] = round(processor / one_pass([text for text, _ in case.train]), 1)
     gain = right["tuned"].astype(float) - right["fast"]
     row["gain"], half = float(gain.mean()), 1.96 * float(gain.std(ddof=1)) / len(gain) ** 0.5

@@ -10,7 +10,7 @@ from hypothesis import settings
 import huiyi
 from huiyi import Model, Table, Task, TrainConfig
 from huiyi.data.desk import FOLDER, desk
-from huiyi.data.tasks import read_task
+from huiyi.data.tasks import read_tasks
 from huiyi.perceive.encoders import ENCODERS
 
 settings.register_profile("huiyi", deadline=None)  # how long one example takes says more of the machine than of us
@@ -30,7 +30,7 @@ def load_weights_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def desk_task() -> Task:
     """The first four intents of the built-in desk, with descriptions in both languages."""
-    task = read_task(FOLDER / "task.yaml")
+    (task,) = read_tasks(FOLDER / "task.yaml").tasks
     return replace(task, labels=task.labels[:4])
 
 

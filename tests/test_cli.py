@@ -76,7 +76,7 @@ def refused(ended: Ended, *words: str) -> None:
 def test_train_decide_and_evaluate(run: Run, train_csv: Path, tmp_path: Path) -> None:
     ended = train(run, train_csv)
     assert ended.code == 0, ended.err
-    assert "12 rows, 2 labels" in ended.out
+    assert "intent: 12 rows, 2 labels" in ended.out
     assert "No promise" in ended.out
     assert (tmp_path / "model" / MANIFEST).is_file()
 
@@ -310,7 +310,7 @@ def test_check_of_a_missing_file(run: Run) -> None:
 def test_the_desk_can_be_named_by_its_path(run: Run) -> None:
     ended = train(run, FOLDER / "train.csv", "--task", FOLDER / "task.yaml", "--where", "language=zh")
     assert ended.code == 0, ended.err
-    assert "240 rows, 20 labels" in ended.out
+    assert "intent: 240 rows, 20 labels" in ended.out
 
 
 def test_stopped(run: Run, train_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_the_manifest_shown_is_one(shown: list[Any], saved: Path) -> None:
     (manifest,) = (document for document in shown if "files" in document)
     real = json.loads((saved / MANIFEST).read_text("utf-8"))
     for document in (manifest, real):  # which heads count depends on the rows
-        weights = document["training"].pop("weights")
+        weights = document["tasks"]["intent"].pop("weights")
         for name in weights:
             signal, _, technique = name.partition("/")
             assert signal in {"phrases", *PERCEIVERS} and technique in HEADS

@@ -33,7 +33,9 @@ app = typer.Typer(
 )
 
 Text = Annotated[str | None, typer.Option("--text", metavar="COL", help="Column of the text.")]
-LabelColumn = Annotated[str | None, typer.Option("--label", metavar="COL", help="Column of the label.")]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", metavar="COL", help="Column of the label; A,B for several tasks.")
+]
 Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
 Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
 Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
@@ -76,6 +78,9 @@ def train(
     tune: Annotated[
         str, typer.Option(metavar="METHOD", help="head, full, lora, adalora, prefix or adapters.")
     ] = "full",
+    add_to: Annotated[
+        Path | None, typer.Option("--add-to", metavar="DIR", help="A model that learns a task more.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
@@ -91,6 +96,7 @@ def train(
     lang: Language = "en",
 ) -> None:
     """Train a model from examples and save it."""
+    from huiyi.pipeline import load
     from huiyi.storage import check_free
     from huiyi.train import TrainConfig
     from huiyi.train import train as run
@@ -99,6 +105,7 @@ def train(
     language = _language(lang)
     check_free(out)
     config = TrainConfig(max_error, oos_rate, tuple(_listed(signals)), not no_examples, seed, effort, encoder, tune)
+    base = None if add_to is None else load(add_to)
     run_folder = out.with_name(f"{out.name}.run")
     with _progress() as progress:
         model = run(
@@ -113,6 +120,7 @@ def train(
             on_epoch=_print_epoch,
             folder=run_folder,
             resume=resume,
+            add_to=base,
         )
         model.save(out)
     end(run_folder)
@@ -148,11 +156,15 @@ def evaluate(
     if report is not None:
         write_report(evaluation, report, language=language)
     if as_json:
-        print(json.dumps(dict(evaluation.figures), ensure_ascii=False))
+        parts = {name: dict(part.figures) for name, part in evaluation.tasks.items()}
+        print(json.dumps({**evaluation.figures, **({"tasks": parts} if parts else {})}, ensure_ascii=False))
         return
     console = _console()
-    console.print(figures_table(evaluation, language=language))
-    console.print(model.promise.describe(language), markup=False, highlight=False)
+    for name, part in (evaluation.tasks or {"": evaluation}).items():
+        if name:
+            console.print(f"\n{name}", style="bold", markup=False, highlight=False)
+        console.print(figures_table(part, language=language))
+        console.print(part.promise.describe(language), markup=False, highlight=False)
     _print_notices(evaluation.notices)
     if report is not None:
         console.print(f"→ {report}", markup=False, highlight=False)
@@ -199,12 +211,12 @@ def decide(
     if said == "-":
         said = sys.stdin.read()
     record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
-    _check_answers(record, model.task)
+    _check_answers(record, model.tasks)
     decision = model.decide(record)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
     else:
-        _console().print("\n".join(_in_words(decision, model, language)), markup=False, highlight=False)
+        _console().print("\n".join(_in_words(decision, model, said, language)), markup=False, highlight=False)
 
 
 @app.command()
@@ -349,19 +361,25 @@ def _is_file(said: str) -> bool:
     return False
 
 
-def _check_answers(record: Record, task: Task) -> None:
-    """Refuse replies that answer no question of the task.
+def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
+    """Refuse replies that answer no question of a task.
 
     Raises:
         OptionError: It names the reply and what could be said.
     """
-    from huiyi.decide import is_none_of_these, reply_to
+    from huiyi.decide import is_none_of_these, reply_to, says_yes
     from huiyi.errors import did_you_mean
 
+    known = {task.name: task for task in tasks}
     for name, reply in record.answers.items():
-        if name != task.name:
-            raise OptionError(f"--answer {name}=…: nothing of that name is asked; expected {task.name}=LABEL")
-        if reply_to(task, record) is None and not is_none_of_these(task, record):
+        if name not in known:
+            expected = " or ".join(f"{task.name}={'yes' if task.kind == 'spans' else 'LABEL'}" for task in tasks)
+            raise OptionError(f"--answer {name}=…: nothing of that name is asked; expected {expected}")
+        task = known[name]
+        if task.kind == "spans":
+            if says_yes(task, record) is None:
+                raise OptionError(f"--answer {name}={reply}: expected yes or no")
+        elif reply_to(task, record) is None and not is_none_of_these(task, record):
             raise OptionError(
                 f"--answer {name}={reply}: there is no such label.{did_you_mean(reply, task.names)} Expected the name "
                 "or the description of a label, or 'something else'"
@@ -396,13 +414,17 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 def _print_training(model: Model, language: str) -> None:
     """What was trained, and what it promises."""
     summary, console = model.summary, _console()
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in summary["weights"].items())
-    lines = {
-        "en": f"{summary['rows']:,} rows, {summary['labels']:,} labels, {summary['seconds']} s. Signals: {weights}.",
-        "zh": f"{summary['rows']:,} 条数据，{summary['labels']:,} 个标签，{summary['seconds']} 秒。信号：{weights}。",
-    }
-    console.print(lines[language], markup=False, highlight=False)
-    console.print(model.promise.describe(language), markup=False, highlight=False)
+    took = {"en": f"Trained in {summary['seconds']} s.", "zh": f"训练用时 {summary['seconds']} 秒。"}
+    console.print(took[language], markup=False, highlight=False)
+    for name, skill in model.skills.items():
+        rows, labels = skill.summary["rows"], skill.summary["labels"]
+        weights = ", ".join(f"{head} {weight:g}" for head, weight in skill.summary["weights"].items())
+        told = {
+            "en": f"{name}: {rows:,} rows, {labels:,} labels. Signals: {weights}.",
+            "zh": f"{name}：{rows:,} 条数据，{labels:,} 个标签。信号：{weights}。",
+        }
+        console.print(told[language], markup=False, highlight=False)
+        console.print(skill.decider.promise.describe(language), markup=False, highlight=False)
     _print_notices([*summary["notices"], *_left_out(summary["left_out_columns"])])
 
 
@@ -433,7 +455,7 @@ def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence
             for record, decision in zip(records, decisions, strict=True):
                 is_apt = kind != "decline" or OUT_OF_SCOPE in record.labels.values()
                 if decision.kind == kind and is_apt and language_of(record.text or "") == language:
-                    lines = [f"\n“{record.text}”", *_in_words(decision, model, language)]
+                    lines = [f"\n“{record.text}”", *_in_words(decision, model, record.text or "", language)]
                     _console().print("\n".join(lines), markup=False, highlight=False)
                     break
 
@@ -449,11 +471,24 @@ _KINDS = {
 }
 
 
-def _in_words(decision: Decision, model: Model, language: str) -> list[str]:
-    """A decision for people."""
+def _in_words(decision: Decision, model: Model, text: str, language: str) -> list[str]:
+    """A decision for people, task by task."""
+    if not decision.tasks:
+        return _one_in_words(decision, model.task, text, language)
+    return [
+        f"{task.name}: {line}" if number == 0 else line
+        for task in model.tasks
+        for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
+    ]
+
+
+def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:
+    """A decision on one task for people."""
     words = _KINDS[language]
-    labels = {label.name: label.words(language) for label in model.task.labels}
+    labels = {label.name: label.words(language) for label in task.labels}
     named = ", ".join(f"{name} ({labels[name]})" for name in decision.labels)
+    if task.kind == "spans":
+        named = ", ".join(f"“{text[span.start : span.end]}” {labels[span.label]}" for span in decision.spans) or "–"
     lines = [f"{words[decision.kind]}: {named} {decision.probability:.1%}"]
     if decision.kind == "decline":
         lines = [f"{words['decline']}: {words['familiar'].format(decision.in_scope)}"]

@@ -5,7 +5,8 @@ records ── perceive ──▶ Context ── align ──▶ Intents ── 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,11 @@ import numpy as np
 from huiyi import __version__
 from huiyi.align import Aligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
-from huiyi.errors import DataError
-from huiyi.perceive import Perceiver
+from huiyi.errors import DataError, OptionError, did_you_mean
+from huiyi.perceive import BackbonePerceiver, Perceiver
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Intents, Record, Task, Turn
+from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn
 
 if TYPE_CHECKING:
     from huiyi.values import Signal
@@ -58,12 +59,26 @@ class Perception:
             present += [there] * len(seen)
         return Context(records, signals, np.column_stack(present))
 
-    def keep(self, signals: Sequence[str]) -> None:
+    def keep(self, signals: Collection[str]) -> None:
         """Stop perceiving what no head listens to."""
         probe = {name: perceiver.perceive([Record(text="?")])[0] for name, perceiver in self._perceivers.items()}
         self._perceivers = {
             name: perceiver for name, perceiver in self._perceivers.items() if not set(signals).isdisjoint(probe[name])
         }
+
+    def frozen(self) -> Perception:
+        """What is perceived as it would be for any task: the part that learnt no labels."""
+        perception = Perception(())
+        for name, perceiver in self._perceivers.items():
+            if not isinstance(perceiver, BackbonePerceiver) or not perceiver.tuned:
+                perception.add(name, perceiver)
+        return perception
+
+    def joined(self, other: Perception) -> Perception:
+        """All that either perceives. What both do is that of the first."""
+        perception = Perception(())
+        perception._perceivers = {**other._perceivers, **self._perceivers}
+        return perception
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """All perceivers, with the perceiver's name before each array's."""
@@ -84,13 +99,27 @@ class Perception:
         return perception
 
 
+@dataclass(frozen=True, eq=False)
+class Skill:
+    """What a model does for one task.
+
+    Attributes:
+        aligner: The second stage, fitted.
+        decider: The last, fitted.
+        summary: What the training found, as JSON can hold it.
+    """
+
+    aligner: Aligner
+    decider: Decider
+    summary: Mapping[str, Any]
+
+
 class Model:
     """What training makes and everything else uses.
 
     Attributes:
-        perception: The first stage, fitted.
-        aligner: The second, fitted for ``task``.
-        decider: The last, fitted.
+        perception: The first stage, fitted; all tasks share it.
+        skills: What it does for each task, by the task's name. At least one.
         summary: What the training saw and found, as JSON can hold it.
         examples: The training records, for neighbours and explanations; may be empty.
         sha256: Of the manifest, once saved or loaded; else "".
@@ -105,29 +134,32 @@ class Model:
     def __init__(
         self,
         perception: Perception,
-        aligner: Aligner,
-        decider: Decider,
+        skills: Mapping[str, Skill],
         *,
         summary: Mapping[str, Any],
         examples: Sequence[Record] = (),
         sha256: str = "",
     ) -> None:
         self.perception = perception
-        self.aligner = aligner
-        self.decider = decider
+        self.skills = skills
         self.summary = summary
         self.examples = tuple(examples)
         self.sha256 = sha256
 
     @property
-    def task(self) -> Task:
+    def tasks(self) -> tuple[Task, ...]:
         """What is told from a record."""
-        return self.aligner.task
+        return tuple(skill.aligner.task for skill in self.skills.values())
+
+    @property
+    def task(self) -> Task:
+        """The first of the tasks, often the only one."""
+        return self.tasks[0]
 
     @property
     def promise(self) -> Promise:
-        """When it acts, and what may be said about the error."""
-        return self.decider.promise
+        """When it acts on the first task, and what may be said about the error."""
+        return self.skills[self.task.name].decider.promise
 
     @property
     def max_error(self) -> float:
@@ -139,18 +171,39 @@ class Model:
         """Records whose ``in_scope`` is below this are called out of scope when that is measured."""
         return self.promise.scope_level or SCOPE_LEVEL
 
+    def of(self, task: str) -> Model:
+        """The same model with one of its tasks alone.
+
+        Raises:
+            OptionError: It has no such task.
+        """
+        if task not in self.skills:
+            raise OptionError(
+                f"the model has no task {task!r}; expected one of {', '.join(self.skills)}."
+                f"{did_you_mean(task, self.skills)}"
+            )
+        skills = {task: self.skills[task]}
+        return Model(self.perception, skills, summary=self.summary, examples=self.examples, sha256=self.sha256)
+
+    def joined(self, other: Model) -> Model:
+        """This model with the tasks of another, which perceives with the same frozen parts."""
+        summary = {**other.summary, "added_to": self.summary}
+        perception = self.perception.joined(other.perception)
+        examples = [*self.examples, *other.examples]
+        return Model(perception, {**self.skills, **other.skills}, summary=summary, examples=examples)
+
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
         """What do we see and hear?"""
         return self.perception.perceive(records, tick=tick)
 
-    def align(self, context: Context) -> Intents:
-        """What does the person want done?"""
-        return self.aligner.align(context)
+    def align(self, context: Context, task: str | None = None) -> Intents:
+        """What does the person want done? Told for one task, the first unless another is named."""
+        return self.skills[task or self.task.name].aligner.align(context)
 
     def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
-        """Act, clarify or decline?"""
-        seed = int(self.summary["seed"])
-        return self.decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
+        """Act, clarify or decline? Chosen for the task of the intents."""
+        seed, decider = int(self.summary["seed"]), self.skills[intents.task.name].decider
+        return decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
 
     def decide_all(self, records: Sequence[Record | str]) -> tuple[Decision, ...]:
         """All stages, for many records or texts at once.
@@ -163,7 +216,14 @@ class Model:
         if not records:
             return ()
         context = self.perceive([_as_record(record) for record in records])
-        return self.choose(context, self.align(context))
+        told = {name: self.choose(context, self.align(context, name)) for name in self.skills}
+        first = told[self.task.name]
+        if len(told) == 1:
+            return first
+        return tuple(
+            replace(decision, tasks={name: decisions[row] for name, decisions in told.items()})
+            for row, decision in enumerate(first)
+        )
 
     def decide(self, record: Record | str) -> Decision:
         """All stages, for one record or text.
@@ -179,7 +239,9 @@ class Model:
         Raises:
             OutputError: The place exists or cannot be written.
         """
-        parts: dict[str, Any] = {"perceive": self.perception, "align": self.aligner, "decide": self.decider}
+        parts: dict[str, Any] = {"perceive": self.perception}
+        for number, skill in enumerate(self.skills.values()):  # a name may hold what no file name should
+            parts |= {f"align/{number}": skill.aligner, f"decide/{number}": skill.decider}
         arrays: dict[str, Any] = {}
         config: dict[str, Any] = {}
         for name, part in parts.items():
@@ -187,11 +249,11 @@ class Model:
             arrays |= {f"{name}/{key}": value for key, value in own.items()}
         documents: dict[str, Any] = {"config.json": config}
         if self.examples:
-            documents["examples.json"] = [_plain(record, self.task.name) for record in self.examples]
+            documents["examples.json"] = [_plain(record, self.skills) for record in self.examples]
         manifest = {
             "huiyi": __version__,
             "numpy": np.__version__,
-            "tasks": [self.task.name],
+            "tasks": {name: dict(skill.summary) for name, skill in self.skills.items()},
             "training": dict(self.summary),
         }
         self.sha256 = write_folder(Path(folder), arrays=arrays, documents=documents, manifest=manifest)
@@ -209,21 +271,24 @@ class Model:
         def of(part: str) -> dict[str, Any]:
             return {key[len(part) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{part}/")}
 
-        aligner, decider = Aligner(), Decider()
-        aligner.from_arrays(of("align"), config["align"])
-        decider.from_arrays(of("decide"), config["decide"])
+        manifest = documents[MANIFEST]
+        skills = {}
+        for number, (name, summary) in enumerate(manifest["tasks"].items()):
+            aligner, decider = Aligner(), Decider()
+            aligner.from_arrays(of(f"align/{number}"), config[f"align/{number}"])
+            decider.from_arrays(of(f"decide/{number}"), config[f"decide/{number}"])
+            skills[name] = Skill(aligner, decider, summary)
         return cls(
             Perception.from_arrays(of("perceive"), config["perceive"]),
-            aligner,
-            decider,
-            summary=documents[MANIFEST]["training"],
-            examples=[_record(row, aligner.task.name) for row in documents.get("examples.json", ())],
+            skills,
+            summary=manifest["training"],
+            examples=[_record(row) for row in documents.get("examples.json", ())],
             sha256=sha256,
         )
 
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
-        return Model(self.perception, self.aligner, self.decider, summary=self.summary, sha256=self.sha256)
+        return Model(self.perception, self.skills, summary=self.summary, sha256=self.sha256)
 
 
 def _as_record(record: Record | str) -> Record:
@@ -246,15 +311,27 @@ def load(folder: str | Path) -> Model:
     return Model.load(folder)
 
 
-def _plain(record: Record, task_name: str) -> dict[str, Any]:
-    """A training record as JSON can hold it: what was said, before too, and its label."""
+def _plain(record: Record, tasks: Collection[str]) -> dict[str, Any]:
+    """A training record as JSON can hold it: what was said, before too, and its labels."""
     history = [[turn.speaker, turn.text] for turn in record.history]
-    return {"id": record.id, "text": record.text, "history": history, "labels": record.labels[task_name]}
+    labels = {name: _plain_label(record.labels[name]) for name in tasks if name in record.labels}
+    return {"id": record.id, "text": record.text, "history": history, "labels": labels}
 
 
-def _record(row: Mapping[str, Any], task_name: str) -> Record:
+def _plain_label(label: Any) -> Any:
+    """What is right of a record for one task, as JSON can hold it."""
+    if isinstance(label, str):
+        return label
+    return [[item.label, item.start, item.end] if isinstance(item, Span) else item for item in label]
+
+
+def _record(row: Mapping[str, Any]) -> Record:
     """Take back what ``_plain`` gave."""
-    labels = row["labels"]
     history = tuple(Turn(speaker, text) for speaker, text in row["history"])
-    known = {task_name: tuple(labels) if isinstance(labels, list) else labels}
-    return Record(id=row["id"], text=row["text"], history=history, labels=known)
+    labels = {name: label if isinstance(label, str) else _labels(label) for name, label in row["labels"].items()}
+    return Record(id=row["id"], text=row["text"], history=history, labels=labels)
+
+
+def _labels(items: Sequence[Any]) -> tuple[Any, ...]:
+    """The labels, or the spans, of a record."""
+    return tuple(item if isinstance(item, str) else Span(*item) for item in items)

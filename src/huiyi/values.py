@@ -11,7 +11,7 @@ All are frozen dataclasses. Those that hold arrays compare by identity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -162,6 +162,11 @@ class Context:
     signals: Mapping[str, Signal]
     present: Array
 
+    def rows(self, which: NDArray[np.intp]) -> Context:
+        """The context of some of the records, by their places."""
+        signals = {name: signal[which] for name, signal in self.signals.items()}
+        return Context([self.records[row] for row in which], signals, self.present[which])
+
 
 @dataclass(frozen=True, eq=False)
 class Intents:
@@ -171,14 +176,17 @@ class Intents:
         task: The task, whose k labels are the columns.
         probabilities: Shape (n, k), calibrated. Rows sum to 1 for ``choice``;
             for ``several`` each column stands for itself.
+            For ``spans`` there is one column: that the row's spans are all right.
         in_scope: Shape (n,), 0 to 1: the share of in-scope rows, held out from
             what was trained, that looked at most as familiar as this one. 0.05 means that only one
             in-scope row in twenty looks as strange.
+        spans: For ``spans``: what was found in each record.
     """
 
     task: Task
     probabilities: Array
     in_scope: Array
+    spans: Sequence[tuple[Span, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,9 +217,11 @@ class Decision:
         task: Name of the task.
         label: The likeliest label of a ``choice``, whatever the kind. ``None``
             when there is none to name.
-        labels: The labels given, for ``several``; of a ``choice`` the one label.
+        labels: The labels given, for ``several``; of a ``choice`` the one
+            label; for ``spans`` those of the spans, each once.
         probability: Calibrated probability that ``label`` is right, given that
             the record is in scope. For ``several``: of the least sure label.
+            For ``spans``: that all of them are right, and none is missing.
         in_scope: See ``Intents``.
         candidates: The labels that together hold the right one with the stated
             coverage, likeliest first. Empty means: nothing known fits.
@@ -221,6 +231,9 @@ class Decision:
         model: SHA-256 of the saved model's manifest, or "" when never saved.
         version: Version of Huiyi.
         seed: Seed the model was trained with.
+        spans: Of a task of ``spans``: what was found in the text.
+        tasks: Where the model has several tasks: the decision on each, by its
+            name. What stands beside them is that on the first.
     """
 
     id: str
@@ -238,6 +251,18 @@ class Decision:
     model: str = ""
     version: str = ""
     seed: int = 0
+    spans: tuple[Span, ...] = ()
+    tasks: Mapping[str, Decision] = field(default_factory=dict)
+
+
+def places(spans: Iterable[Span]) -> set[tuple[str, int, int]]:
+    """What spans say, however probable they are.
+
+    Example:
+        >>> places([Span("city", 3, 9, probability=0.9)]) == places([Span("city", 3, 9)])
+        True
+    """
+    return {(span.label, span.start, span.end) for span in spans}
 
 
 def is_blank(text: str | None) -> bool:

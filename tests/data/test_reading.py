@@ -82,8 +82,9 @@ def test_records_keep_what_they_have() -> None:
     table = read([several, none], Columns(label="topics"))
     assert table.records == (several, none)
     assert (table.task_name, table.kind, table.notices) == ("topics", "several", ())
-    assert read([several, none]).kind == "choice"
-    assert read([several, none]).notices == ("the list: 1 row without a label (first: 2).",)
+    both = read([several, none])
+    assert both.kinds == {"intent": "choice", "topics": "several"}
+    assert both.notices == ("the list: 1 row without a label in 'intent' (first: 2).",)
     assert read([Record(labels={"x": (Span("city", 0, 1),)})]).kind == "spans"
     assert read([Record(text="hello")]).kind is None
 

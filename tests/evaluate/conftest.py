@@ -32,6 +32,13 @@ class StandIn:
     max_error: float = 0.05
     promise: Promise = Promise()
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        return (self.task,)
+
+    def of(self, task: str) -> StandIn:
+        return self
+
     def perceive(self, records: Sequence[Record]) -> Context:
         return Context(records, {}, np.zeros((len(records), 0), dtype=bool))
 
@@ -84,8 +91,7 @@ def make_table() -> MakeTable:
                 for i, (text, label) in enumerate(rows, start=1)
             ),
             rows=tuple(range(1, len(rows) + 1)),
-            task_name="intent",
-            kind=kind,
+            kinds={"intent": kind},
             left_out=(),
             notices=notices,
         )

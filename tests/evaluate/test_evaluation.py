@@ -108,7 +108,7 @@ def test_no_label_at_all_is_refused(make_model: MakeModel, make_table: MakeTable
 
 
 def test_labels_of_another_kind_are_refused(make_model: MakeModel, make_table: MakeTable) -> None:
-    with pytest.raises(DataError, match="'several', but the model was trained for 'choice'"):
+    with pytest.raises(DataError, match="'several', but 'choice' is expected of 'intent'"):
         evaluate(make_model(BELIEFS), make_table(("sure", ("a", "b")), kind="several"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import huiyi
 from huiyi import Columns, Model, Table, Task, TrainConfig
-from huiyi.errors import DataError, MissingExtraError, OptionError
+from huiyi.errors import DataError, OptionError
 from huiyi.train import held_out_intents
 from huiyi.values import Label, Record, Span, Turn
 
@@ -38,7 +38,8 @@ def test_two_classes(train: Any) -> None:
     model = train(ROWS)
     assert labels(model, "a ticket please", "is my train late") == ["buy", "delay"]
     assert model.task == Task("intent", "choice", (Label("buy"), Label("delay")))
-    assert (model.summary["rows"], model.summary["labels"], model.summary["notices"]) == (40, 2, [])
+    assert (model.summary["rows"], model.summary["notices"]) == (40, [])
+    assert model.skills["intent"].summary["labels"] == 2
 
 
 def test_one_example_a_class_with_all_signals() -> None:
@@ -174,7 +175,7 @@ def held_out_rows(n: int) -> list[tuple[str, str]]:
 def test_held_out_rows_make_it_a_guarantee(train: Any, rows: int, kind: str) -> None:
     model = train(ROWS, validation=held_out_rows(rows))
     assert (model.promise.kind, model.promise.rows) == (kind, rows)
-    assert model.summary["held_out_rows"] == rows
+    assert model.skills["intent"].summary["held_out_rows"] == rows
     assert train([*ROWS, *held_out_rows(100)]).promise.kind == "estimated"
 
 
@@ -236,16 +237,25 @@ def test_no_text(train: Any) -> None:
     assert "text" in refused(train, [("", "x"), (" ", "y")])
 
 
-def test_spans_need_an_extra(train: Any) -> None:
+def test_spans_need_fine_tuning(train: Any) -> None:
     rows = [Record(text="to London", labels={"spans": (Span("city", 3, 9),)})]
-    assert 'pip install "huiyi[tune]"' in refused(train, rows, MissingExtraError)
-    assert 'pip install "huiyi[tune]"' in refused(
-        train, [{"tokens": ["to", "London"], "tags": ["O", "B-city"]}], MissingExtraError
-    )
+    assert "Add --effort tuned" in refused(train, rows, OptionError)
+    tagged = {"tokens": ["to", "London"], "tags": ["O", "B-city"]}
+    assert "Add --effort tuned" in refused(train, [tagged], OptionError)
+
+
+def test_spans_beside_an_intent_are_left_out_and_told(train: Any) -> None:
+    rows = [
+        {"text": text, "intent": label, "spans": [{"label": "start", "start": 0, "end": 3}]} for text, label in ROWS
+    ]
+    model = train(rows)
+    assert [task.name for task in model.tasks] == ["intent"]
+    assert any("'spans' holds spans" in notice for notice in model.summary["notices"])
+    assert "Add --effort tuned" in refused(train, rows, OptionError, columns=Columns(label="intent,spans"))
 
 
 def test_a_task_of_another_kind(train: Any) -> None:
-    assert "the task file says kind 'several'" in refused(train, ROWS, task=replace(TASK, kind="several"))
+    assert "'choice', but 'several' is expected" in refused(train, ROWS, task=replace(TASK, kind="several"))
 
 
 def test_all_mistakes_in_options_at_once(train: Any) -> None:
@@ -316,7 +326,7 @@ def test_signals_that_no_record_has(train: Any) -> None:
 
 
 def test_held_out_rows_of_another_kind(train: Any) -> None:
-    with pytest.raises(DataError, match=r"labels are of the kind 'several', but the training file's are 'choice'"):
+    with pytest.raises(DataError, match=r"are of the kind 'several', but 'choice' is expected"):
         train(ROWS, validation=[("a ticket", ["buy"])])
 
 
@@ -336,5 +346,5 @@ def test_held_out_rows_that_are_all_out_of_scope_leave_the_sense_of_scope_as_it_
 
 def test_held_out_rows_without_a_text_are_not_counted(train: Any) -> None:
     model = train(ROWS, validation=[*OTHERS, ("", "buy"), ("\u3000", "delay")])
-    assert model.summary["held_out_rows"] == len(OTHERS)
+    assert model.skills["intent"].summary["held_out_rows"] == len(OTHERS)
     assert any("2 rows without a text not counted" in notice for notice in model.summary["notices"])

@@ -218,6 +218,11 @@ class Aligner:
             self._heads[name].from_arrays(of(name), options)
 
     @property
+    def weights(self) -> Mapping[str, float]:
+        """What each head counts."""
+        return self.blend.weights
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """The signals that count."""
         return tuple(dict.fromkeys(map(_signal_name, self._heads)))

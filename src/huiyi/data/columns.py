@@ -12,7 +12,9 @@ from huiyi.errors import ColumnError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-LABEL_COLUMNS = ("intent", "intents", "spans", "tags")
+LABEL_COLUMNS = (("intent", "intents"), ("spans", "tags"))
+"""What columns of labels are called: of intents, and of spans."""
+
 _OTHER_COLUMNS = ("image", "audio", "history", "id", "time")
 
 
@@ -22,11 +24,12 @@ class Columns:
 
     Attributes:
         text: The column of the texts; ``text`` unless named.
-        label: The column of the labels; the first there is of ``intent``,
-            ``intents``, ``spans``, and ``tags`` beside ``tokens``, unless
-            named. Of a named column the values decide: lists mean several
-            labels a row, lists of ``{label, start, end}`` mean spans, BIO
-            tags beside ``tokens`` mean spans too, all else one label.
+        label: The column of the labels, or one for each task, separated by
+            commas. Unless named: the first there is of ``intent`` and
+            ``intents``, and of ``spans``, and ``tags`` beside ``tokens``. Of a
+            named column the values decide: lists mean several labels a row,
+            lists of ``{label, start, end}`` mean spans, BIO tags beside
+            ``tokens`` mean spans too, all else one label.
         fields: Columns to keep as form fields.
         ignore: Columns to treat as if they were not there.
         where: Column to the value, compared as a string, that a row must have there to be read.
@@ -42,6 +45,17 @@ class Columns:
     ignore: tuple[str, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of labels that are named.
+
+        Example:
+            >>> Columns(label="intent, urgency").labels
+            ('intent', 'urgency')
+        """
+        names = (name.strip() for name in (self.label or "").split(","))
+        return tuple(dict.fromkeys(name for name in names if name))
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -49,52 +63,54 @@ class Layout:
 
     text: str | None
     tokens: str | None
-    label: str | None
+    labels: tuple[str, ...]
     fields: tuple[str, ...]
     used: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
-def label_column(columns: Columns, names: Sequence[str]) -> str | None:
-    """Find the column of the labels, if there is one.
+def label_columns(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
+    """Find the columns of the labels: those named, or else at most one of intents and one of spans.
 
     Example:
-        >>> label_column(Columns(), ["text", "tags", "intents"])
-        'intents'
+        >>> label_columns(Columns(), ["text", "tags", "intents"])
+        ('intents',)
+        >>> label_columns(Columns(), ["tokens", "tags", "intent"])
+        ('intent', 'tags')
     """
-    if columns.label is not None:
-        return columns.label
-    usable = [name for name in names if name not in columns.ignore]
-    known = (name for name in LABEL_COLUMNS if name in usable)
-    return next((name for name in known if name != "tags" or "tokens" in usable), None)
+    if columns.labels:
+        return columns.labels
+    usable = [name for name in names if name not in columns.ignore and (name != "tags" or "tokens" in names)]
+    found = (next((name for name in known if name in usable), None) for known in LABEL_COLUMNS)
+    return tuple(name for name in found if name is not None)
 
 
-def lay_out(columns: Columns, names: Sequence[str], source: str, *, label: str | None, is_tagged: bool) -> Layout:
+def lay_out(columns: Columns, names: Sequence[str], source: str, *, labels: tuple[str, ...], is_tagged: bool) -> Layout:
     """Find the use of each column.
 
     Args:
         columns: What the user named.
         names: The columns that the table has.
         source: What to call the table in messages.
-        label: The column of the labels.
-        is_tagged: Whether the labels are tags, one for each of the ``tokens``.
+        labels: The columns of the labels.
+        is_tagged: Whether there are tags among the labels, one for each of the ``tokens``.
 
     Raises:
         ColumnError: There is nothing to read a record from.
 
     Example:
-        >>> lay_out(Columns(), ["text", "intent", "agent"], "the list", label="intent", is_tagged=False).left_out
+        >>> lay_out(Columns(), ["text", "intent", "agent"], "the list", labels=("intent",), is_tagged=False).left_out
         ('agent',)
     """
     usable = [name for name in names if name not in columns.ignore]
     text = columns.text or ("text" if "text" in usable else None)
     tokens = "tokens" if "tokens" in usable and (is_tagged or text is None) else None
-    others = [name for name in _OTHER_COLUMNS if name in usable and name not in (text, label)]
+    others = [name for name in _OTHER_COLUMNS if name in usable and name not in (text, *labels)]
     if not (text or tokens or columns.fields or {"image", "audio"}.intersection(others)):
-        raise _missing("text", usable, source, "--text", unlikely=label)
-    used = tuple(dict.fromkeys(name for name in (text, tokens, label, *others, *columns.fields) if name))
+        raise _missing("text", usable, source, "--text", unlikely=labels)
+    used = tuple(dict.fromkeys(name for name in (text, tokens, *labels, *others, *columns.fields) if name))
     left_out = tuple(name for name in usable if name not in used and name not in columns.where)
-    return Layout(text, tokens, label, columns.fields, used, left_out)
+    return Layout(text, tokens, labels, columns.fields, used, left_out)
 
 
 def check_named(columns: Columns, names: Sequence[str], source: str) -> None:
@@ -105,7 +121,7 @@ def check_named(columns: Columns, names: Sequence[str], source: str) -> None:
     """
     for option, wanted in (
         ("--text", [columns.text]),
-        ("--label", [columns.label]),
+        ("--label", columns.labels),
         ("--fields", columns.fields),
         ("--ignore", columns.ignore),
         ("--where", columns.where),
@@ -156,8 +172,8 @@ def listed(words: Collection[object], *, most: int = 10) -> str:
     return (shown or "none") + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
-def _missing(name: str, names: Sequence[str], source: str, option: str, *, unlikely: str | None = None) -> ColumnError:
-    near = did_you_mean(name, [other for other in names if other != unlikely])
+def _missing(name: str, names: Sequence[str], source: str, option: str, *, unlikely: Sequence[str] = ()) -> ColumnError:
+    near = did_you_mean(name, [other for other in names if other not in unlikely])
     return ColumnError(
         f"{source} has no column {name!r}.{near} Its columns: {listed(names)}. Name the right one with {option}."
     )

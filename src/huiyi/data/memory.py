@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from huiyi.data.columns import LABEL_COLUMNS, Columns, column_names, listed
+from huiyi.data.columns import Columns, column_names, label_columns, listed
 from huiyi.data.notices import Notices
 from huiyi.data.sheet import Sheet, sheet_of_objects
 from huiyi.data.tables import Table
@@ -56,34 +56,34 @@ def table_of_records(records: Sequence[Record], columns: Columns, source: str, *
     """
     if columns != Columns(label=columns.label):
         raise OptionError("Records have no columns to name or choose: of Columns, only 'label' can be set for them.")
-    name = _task_name(records, columns.label, source)
-    labels = [record.labels[name] for record in records if name is not None and name in record.labels]
-    if needs_label and not any(labels):
+    names = _task_names(records, columns, source)
+    labels = {name: [record.labels[name] for record in records if name in record.labels] for name in names}
+    if needs_label and not any(map(any, labels.values())):
         raise DataError(f"{source}: no record carries a label. Expected some, as in Record(labels={{'intent': …}}).")
     notices = Notices(source, skip_bad=False)
     for row, record in enumerate(records, 1):
-        if name is not None and name not in record.labels:
-            notices.add("without a label", source, row)
+        for name in names:
+            if name not in record.labels:
+                notices.add("without a label" if len(names) == 1 else f"without a label in {name!r}", source, row)
     return Table(
         source=source,
         records=tuple(record if record.id else replace(record, id=str(row)) for row, record in enumerate(records, 1)),
         rows=tuple(range(1, len(records) + 1)),
-        task_name=name,
-        kind=_kind(labels, name, source) if name else None,
+        kinds={name: _kind(labels[name], name, source) for name in names},
         left_out=(),
         notices=notices.sentences(),
     )
 
 
-def _task_name(records: Sequence[Record], wanted: str | None, source: str) -> str | None:
+def _task_names(records: Sequence[Record], columns: Columns, source: str) -> tuple[str, ...]:
     names = list(dict.fromkeys(name for record in records for name in record.labels))
-    if wanted is None:
-        return next((name for name in LABEL_COLUMNS if name in names), names[0] if names else None)
-    if wanted not in names:
-        raise ColumnError(
-            f"{source}: no record has a label {wanted!r}.{did_you_mean(wanted, names)} Its labels: {listed(names)}."
-        )
-    return wanted
+    for wanted in columns.labels:
+        if wanted not in names:
+            raise ColumnError(
+                f"{source}: no record has a label {wanted!r}.{did_you_mean(wanted, names)} Its labels: {listed(names)}."
+            )
+    first = label_columns(columns, [*names, "tokens"])
+    return first if columns.labels else tuple(dict.fromkeys([*first, *names]))
 
 
 def _kind(labels: Sequence[Any], name: str, source: str) -> TaskKind:

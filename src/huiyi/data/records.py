@@ -26,10 +26,10 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 class RecordReader:
     """Makes records of a sheet's rows, one at a time."""
 
-    def __init__(self, sheet: Sheet, layout: Layout, form: LabelForm, notices: Notices) -> None:
+    def __init__(self, sheet: Sheet, layout: Layout, forms: Mapping[str, LabelForm], notices: Notices) -> None:
         self._sheet = sheet
         self._layout = layout
-        self._form = form
+        self._forms = forms
         self._notices = notices
         self._others: dict[str, tuple[str, Callable[[Any], Any]]] = {
             column: (field, convert)
@@ -41,7 +41,7 @@ class RecordReader:
             if column in layout.used
         }
         # Rows with the same label share one mapping, which saves much memory where there are a million.
-        self._labels: dict[Any, Mapping[str, Any]] = {None: _NOTHING}
+        self._labels: dict[Any, Mapping[str, Any]] = {}
 
     def record(self, index: int, number: int) -> Record:
         """Read the row at ``index``; ``number`` is its id if it has none.
@@ -55,13 +55,13 @@ class RecordReader:
         offsets: list[tuple[int, int]] = []
         if layout.tokens and (tokens := self._read(layout.tokens, as_tokens, cells, index)):
             text, offsets = joined(tokens, text)
-        label = self._label(cells, index, text, offsets) if layout.label else None
+        labels = tuple(self._label(name, cells, index, text, offsets) for name in layout.labels)
         return Record(
             id=self._read("id", as_text, cells, index) or str(number),
             text=text,
             fields={name: cells[name] for name in layout.fields if cells[name] not in (None, "")} or _NOTHING,
             time=self._time(cells.get("time"), index),
-            labels=self._labels.setdefault(label, MappingProxyType({str(layout.label): label})),
+            labels=self._shared(labels),
             **{field: self._read(name, convert, cells, index) for name, (field, convert) in self._others.items()},
         )
 
@@ -80,9 +80,18 @@ class RecordReader:
             place = f"{self._sheet.source}, row {self._sheet.rows[index]}"
             raise ColumnError(f"{place}: the column {name!r} {error}.") from error
 
-    def _label(self, cells: Mapping[str, Any], index: int, text: str | None, offsets: list[tuple[int, int]]) -> Any:
+    def _shared(self, labels: tuple[Any, ...]) -> Mapping[str, Any]:
+        """The labels of a row by column, those that it has."""
+        if labels not in self._labels:
+            known = {name: label for name, label in zip(self._layout.labels, labels, strict=True) if label is not None}
+            self._labels[labels] = MappingProxyType(known) if known else _NOTHING
+        return self._labels[labels]
+
+    def _label(
+        self, name: str, cells: Mapping[str, Any], index: int, text: str | None, offsets: list[tuple[int, int]]
+    ) -> Any:
         convert: Callable[[Any], Any]
-        match self._form:
+        match self._forms[name]:
             case "choice":
                 convert = as_choice
             case "several":
@@ -91,11 +100,12 @@ class RecordReader:
                 convert = partial(as_spans, text=self._written(index, text))
             case "tags":
                 convert = partial(as_tagged_spans, offsets=offsets)
-        label = self._read(self._layout.label, convert, cells, index)
+        label = self._read(name, convert, cells, index)
+        place = "" if len(self._forms) == 1 else f" in {name!r}"
         if label is None:
-            self._note("without a label", index)
-        elif self._form == "several" and cells[self._layout.label or ""] in (None, ""):
-            self._note("with a blank label, read as none of the labels", index)
+            self._note(f"without a label{place}", index)
+        elif self._forms[name] == "several" and cells[name] in (None, ""):
+            self._note(f"with a blank label{place}, read as none of the labels", index)
         return label
 
     def _written(self, index: int, text: str | None) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from huiyi.data.cells import plain, spelled
-from huiyi.data.columns import Columns, Layout, check_named, label_column, lay_out, listed, no_label
+from huiyi.data.columns import Columns, Layout, check_named, label_columns, lay_out, listed, no_label
 from huiyi.data.files import no_content
-from huiyi.data.labels import form_of
+from huiyi.data.labels import LabelForm, form_of
 from huiyi.data.records import RecordReader
 from huiyi.errors import ColumnError, DataError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from huiyi.data.notices import Notices
     from huiyi.data.sheet import Sheet
-    from huiyi.values import Record, TaskKind
+    from huiyi.values import Record, Task, TaskKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,9 @@ class Table:
         rows: The number in the source of each record's row, 1 for the first
             row of data. Blank lines count. The rows of a folder are counted
             through, file after file.
-        task_name: The name of the label column, under which records carry
-            their labels; ``None`` when there is no such column.
-        kind: What the labels are: a string for ``choice``, a tuple of strings
-            for ``several``, a tuple of ``Span`` for ``spans``.
+        kinds: The name of each label column, under which records carry their
+            labels, and what these are: a string for ``choice``, a tuple of
+            strings for ``several``, a tuple of ``Span`` for ``spans``.
         left_out: Columns that were not used.
         notices: A sentence for each thing that was done without asking.
     """
@@ -41,13 +40,67 @@ class Table:
     source: str
     records: tuple[Record, ...]
     rows: tuple[int, ...]
-    task_name: str | None
-    kind: TaskKind | None
+    kinds: Mapping[str, TaskKind]
     left_out: tuple[str, ...]
     notices: tuple[str, ...]
 
+    @property
+    def task_name(self) -> str | None:
+        """The name of the first label column; ``None`` when there is none."""
+        return next(iter(self.kinds), None)
+
+    @property
+    def kind(self) -> TaskKind | None:
+        """What the labels of the first label column are."""
+        return next(iter(self.kinds.values()), None)
+
+    def only(self, *names: str) -> Table:
+        """The same table with these label columns alone, the first of them first."""
+        return replace(self, kinds={name: self.kinds[name] for name in names})
+
+    def of(self, task: Task) -> Table:
+        """The same table with the labels of one task alone, under the task's name.
+
+        They are in the column of that name, or in the only one that there is.
+
+        Raises:
+            DataError: There is no such column.
+
+        Example:
+            >>> from huiyi.data.reading import read
+            >>> from huiyi.values import Task
+            >>> table = read([{"text": "where is my card", "topic": "card"}], Columns(label="topic"))
+            >>> table.of(Task("intent", "choice", ())).records[0].labels["intent"]
+            'card'
+        """
+        name = task.name
+        if name not in self.kinds:
+            if len(self.kinds) != 1:
+                raise self.lacks(task)
+            (name,) = self.kinds
+        if self.kinds[name] != task.kind:
+            raise DataError(
+                f"{self.source}: the labels in {name!r} are of the kind {self.kinds[name]!r}, but {task.kind!r} is "
+                f"expected of {task.name!r}. Name another column with --label, or give the task this kind"
+            )
+        if name == task.name:
+            return self.only(name)
+        records = [
+            replace(record, labels={task.name: record.labels[name]} if name in record.labels else {})
+            for record in self.records
+        ]
+        return replace(self, records=tuple(records), kinds={task.name: task.kind})
+
+    def lacks(self, task: Task) -> DataError:
+        """What to say when no column holds the labels of a task."""
+        kinds = ", ".join(f"{name!r} ({kind})" for name, kind in self.kinds.items()) or "none"
+        return DataError(
+            f"{self.source}: no column holds the labels of {task.name!r}, which are of the kind {task.kind!r}; the "
+            f"columns of labels are: {kinds}. Name the right one with --label"
+        )
+
     def labelled(self) -> Table:
-        """Only the records that carry a label.
+        """Only the records that carry a label in the first label column.
 
         Example:
             >>> from huiyi.data.reading import read
@@ -81,28 +134,26 @@ def build(sheets: Sequence[Sheet], columns: Columns, notices: Notices, *, needs_
     if not any(sheet.rows for sheet in sheets):
         raise _no_rows(source, names)
     check_named(columns, names, source)
-    label = label_column(columns, names)
-    form = form_of(label or "", _cells(sheets, label), has_tokens="tokens" in names)
-    layout = lay_out(columns, names, source, label=label, is_tagged=form == "tags")
-    if needs_label and label is None:
+    labels = label_columns(columns, names)
+    forms = {name: form_of(name, _cells(sheets, name), has_tokens="tokens" in names) for name in labels}
+    layout = lay_out(columns, names, source, labels=labels, is_tagged="tags" in forms.values())
+    if needs_label and not labels:
         raise no_label(names, layout.text, source)
     _check_agreement(sheets, layout)
     kept = _kept(sheets, columns.where, source)
-    records, rows = _records(sheets, kept, lambda sheet: RecordReader(sheet, layout, form, notices), notices)
+    records, rows = _records(sheets, kept, lambda sheet: RecordReader(sheet, layout, forms, notices), notices)
     if not records:
         raise DataError(f"{source}: every row is bad and was skipped. Read it without --skip-bad to see why.")
-    if needs_label and not any(record.labels.get(label or "") for record in records):
+    if needs_label and not any(record.labels.get(name) for record in records for name in labels):
         raise DataError(
-            f"{source}: the label column {label!r} is blank in all {len(records)} rows. "
+            f"{source}: the label column {labels[0]!r} is blank in all {len(records)} rows. "
             "Expected a label in at least some: fill it, or name another column with --label."
         )
-    kind: TaskKind = "spans" if form == "tags" else form
     return Table(
         source=source,
         records=tuple(records),
         rows=tuple(rows),
-        task_name=label,
-        kind=kind if label else None,
+        kinds={name: _kind(form) for name, form in forms.items()},
         left_out=layout.left_out,
         notices=notices.sentences(),
     )
@@ -132,21 +183,26 @@ def _records(
     return records, rows
 
 
+def _kind(form: LabelForm) -> TaskKind:
+    """The kind of task that labels written in a form are for."""
+    return "spans" if form == "tags" else form
+
+
 def _no_rows(source: str, names: Sequence[str]) -> DataError:
     if not names:
         return no_content(source)
     return DataError(f"{source} has a header but no row that can be read. Expected at least one below it: add some.")
 
 
-def _cells(sheets: Sequence[Sheet], name: str | None) -> Iterator[Any]:
+def _cells(sheets: Sequence[Sheet], name: str) -> Iterator[Any]:
     for sheet in sheets:
-        for cell in sheet.columns.get(name or "", ()):
+        for cell in sheet.columns.get(name, ()):
             yield plain(cell, set())
 
 
 def _check_agreement(sheets: Sequence[Sheet], layout: Layout) -> None:
     """Refuse a folder in which one file lacks the text or the label that others have."""
-    for name in filter(None, (layout.text, layout.label)):
+    for name in filter(None, (layout.text, *layout.labels)):
         having = [sheet.source for sheet in sheets if name in sheet.columns]
         for sheet in sheets:
             if name not in sheet.columns:

@@ -1,7 +1,7 @@
 """Decide: act, clarify or decline?"""
 
 from huiyi.decide.candidates import COVERAGE, candidate_threshold
-from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
+from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to, says_yes
 from huiyi.decide.decider import Decider
 from huiyi.decide.promise import SCOPE_LEVEL, Promise, fit_promise
 
@@ -16,4 +16,5 @@ __all__ = [
     "is_none_of_these",
     "language_of",
     "reply_to",
+    "says_yes",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from huiyi.values import Candidate, Question, Record, Task
+from huiyi.values import Candidate, Question, Record, Span, Task
 
 MOST_OPTIONS = 4
 
@@ -16,8 +16,20 @@ _WORDING = {
         "join": ", ",
         "last": ", or ",
         "other": "something else",
+        "span": "Is “{}” the {}?",
+        "yes": "yes",
+        "no": "no",
     },
-    "zh": {"one": "您是想：{}吗？", "many": "您是想：{}？", "join": "、", "last": "，还是", "other": "其他"},
+    "zh": {
+        "one": "您是想：{}吗？",
+        "many": "您是想：{}？",
+        "join": "、",
+        "last": "，还是",
+        "other": "其他",
+        "span": "“{}”是{}吗？",
+        "yes": "是",
+        "no": "不是",
+    },
 }
 
 
@@ -56,6 +68,35 @@ def ask(task: Task, candidates: Sequence[Candidate], *, language: str = "en") ->
     listed = words[0] if len(words) == 1 else wording["last"].join([wording["join"].join(words[:-1]), words[-1]])
     text = wording["one" if len(words) == 1 else "many"].format(listed)
     return Question(text, (*words, wording["other"]), about=task.name)
+
+
+def ask_about(task: Task, span: Span, text: str, *, language: str = "en") -> Question:
+    """Make the question whether a span is what it was taken for.
+
+    Example:
+        >>> from huiyi.values import Label
+        >>> task = Task("slots", "spans", (Label("arrival_city"),))
+        >>> ask_about(task, Span("arrival_city", 3, 9), "to Yunmen").text
+        'Is “Yunmen” the arrival city?'
+    """
+    wording = _WORDING["zh" if language == "zh" else "en"]
+    words = next(label.words(language) for label in task.labels if label.name == span.label)
+    text = wording["span"].format(text[span.start : span.end], words)
+    return Question(text, (wording["yes"], wording["no"]), about=task.name)
+
+
+def says_yes(task: Task, record: Record) -> bool | None:
+    """Whether the person, when asked, said yes or no; None when neither.
+
+    Example:
+        >>> says_yes(Task("slots", "spans", ()), Record(answers={"slots": "Yes"}))
+        True
+    """
+    reply = record.answers.get(task.name, "").strip().casefold()
+    for answer, is_yes in (("yes", True), ("no", False)):
+        if reply in {wording[answer] for wording in _WORDING.values()}:
+            return is_yes
+    return None
 
 
 def is_none_of_these(task: Task, record: Record) -> bool:

@@ -10,9 +10,9 @@ from uuid import uuid4
 import numpy as np
 
 from huiyi.decide.candidates import candidate_threshold
-from huiyi.decide.clarify import ask, is_none_of_these, language_of, reply_to
+from huiyi.decide.clarify import ask, ask_about, is_none_of_these, language_of, reply_to, says_yes
 from huiyi.decide.promise import Promise, fit_promise
-from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record
+from huiyi.values import OUT_OF_SCOPE, Candidate, Decision, DecisionKind, Intents, Question, Record, places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +49,12 @@ class Decider:
             strange = np.array([bool({*labels} - {*place, OUT_OF_SCOPE}) for labels in given], dtype=bool)
             correct = ((probabilities >= self.label_threshold) == truth).all(axis=1) & ~strange
             confidence = _least_sure(probabilities, self.label_threshold)
+        elif intents.task.kind == "spans":
+            self.label_threshold = self.candidate_threshold = 0.0
+            assert intents.spans is not None, "an aligner of spans tells spans"
+            pairs = zip(given, intents.spans, strict=True)
+            correct = np.array([places(right) == places(found) for right, found in pairs], dtype=bool)
+            confidence = probabilities[:, 0]
         else:
             right = np.array([place.get(label, -1) for label in given], dtype=np.intp)
             self.label_threshold = 0.0
@@ -73,6 +79,8 @@ class Decider:
         self, intents: Intents, records: Sequence[Record], *, model: str = "", version: str = "", seed: int = 0
     ) -> tuple[Decision, ...]:
         """One decision a record, in their order."""
+        if intents.task.kind == "spans":
+            return self._decide_spans(intents, records, model=model, version=version, seed=seed)
         several = intents.task.kind == "several"
         confidence = (
             _least_sure(intents.probabilities, self.label_threshold) if several else intents.probabilities.max(axis=1)
@@ -104,6 +112,48 @@ class Decider:
                     model=model,
                     version=version,
                     seed=seed,
+                )
+            )
+        return tuple(decisions)
+
+    def _decide_spans(
+        self, intents: Intents, records: Sequence[Record], *, model: str, version: str, seed: int
+    ) -> tuple[Decision, ...]:
+        """One decision a record on the spans found in it: act on all, ask about the least sure, or decline."""
+        assert intents.spans is not None, "an aligner of spans tells spans"
+        decisions = []
+        for row, (record, spans) in enumerate(zip(records, intents.spans, strict=True)):
+            sure, familiar = float(intents.probabilities[row, 0]), float(intents.in_scope[row])
+            kind: DecisionKind = "clarify" if spans else "decline"
+            if record.says_nothing or familiar < self.promise.scope_level:
+                kind = "decline"
+            elif sure >= self.promise.threshold:
+                kind = "act"
+            replied = None if record.says_nothing else says_yes(intents.task, record)
+            if replied is not None:
+                # The person has said whether it is so: there is nothing left to infer.
+                kind, sure = ("act", 1.0) if replied else ("decline", sure)
+            question = None
+            if kind == "clarify":
+                unsure = min(spans, key=lambda span: span.probability or 0.0)
+                text = record.text or ""
+                question = ask_about(intents.task, unsure, text, language=language_of(text))
+            decisions.append(
+                Decision(
+                    id=uuid4().hex,
+                    record_id=record.id,
+                    kind=kind,
+                    task=intents.task.name,
+                    label=None,
+                    labels=tuple(dict.fromkeys(span.label for span in spans)),
+                    probability=sure,
+                    in_scope=familiar,
+                    candidates=(),
+                    question=question,
+                    model=model,
+                    version=version,
+                    seed=seed,
+                    spans=spans,
                 )
             )
         return tuple(decisions)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from huiyi.data import Table, read
+from huiyi.data.columns import listed
 from huiyi.errors import DataError, did_you_mean
 from huiyi.evaluate.metrics import Share
 from huiyi.evaluate.outcomes import Outcomes, gather, measure
+from huiyi.evaluate.spans import span_f1, token_accuracy
 from huiyi.pipeline import batched
 from huiyi.values import OUT_OF_SCOPE
 
@@ -38,6 +40,8 @@ FIGURES = (
     "oos_act_rate",
     "set_coverage",
     "set_size",
+    "span_f1",
+    "token_accuracy",
     "seconds",
     "ms_per_record_p50",
     "ms_per_record_p99",
@@ -62,8 +66,12 @@ class Decider(Protocol):
     """What an evaluation asks of a model; ``huiyi.pipeline.Model`` is one."""
 
     @property
-    def task(self) -> Task:
+    def tasks(self) -> tuple[Task, ...]:
         """What it tells from a record."""
+        ...
+
+    def of(self, task: str) -> Decider:
+        """The same with one of the tasks alone."""
         ...
 
     @property
@@ -114,6 +122,9 @@ class Evaluation:
         records: The n test rows.
         decisions: What the model decided on each.
         outcomes: The same rows as arrays.
+        tasks: Where the model has several tasks: the evaluation of each that
+            the test rows have labels for, by its name. What stands beside them
+            is that of the first, and each figure that it lacks from the first that has it.
     """
 
     figures: Mapping[str, float | int]
@@ -127,6 +138,7 @@ class Evaluation:
     records: tuple[Record, ...]
     decisions: tuple[Decision, ...]
     outcomes: Outcomes
+    tasks: Mapping[str, Evaluation] = field(default_factory=dict)
 
 
 def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
@@ -147,8 +159,8 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
         rows in batches; the milliseconds a record are those of single decisions.
 
     Raises:
-        DataError: No row has a label, the labels are of another kind than the
-            model's, or the model was trained on none of them.
+        DataError: No row has a label of any task, the labels are of another
+            kind than the model's, or the model was trained on none of them.
 
     Example:
         >>> import huiyi
@@ -160,8 +172,38 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
         Each figure's own is in ``metrics.py``.
     """
     table = read(source, needs_label=True)
-    records, truths = _labelled(table, model.task)
-    unknown = _unknown(truths, model.task, table.source)
+    if len(model.tasks) == 1:
+        return _evaluate_one(model, model.tasks[0], table, progress)
+    named = [task for task in model.tasks if task.name in table.kinds]
+    if not named:
+        raise DataError(
+            f"{table.source}: it has labels of {listed(table.kinds)}, but the model tells "
+            f"{listed([task.name for task in model.tasks])}; "
+            "expected one of these. Name the columns with --label"
+        )
+    tasks = {}
+    for task in named:
+        labelled = replace(table, notices=())
+        tasks[task.name] = _evaluate_one(model.of(task.name), task, labelled, progress)
+    first, *others = tasks.values()
+    more = [
+        f"{table.source}: nothing is measured of {task.name!r}: there is no such column of labels"
+        for task in model.tasks
+        if task not in named
+    ]
+    return replace(
+        first,
+        figures=_in_order({name: value for found in (*others[::-1], first) for name, value in found.figures.items()}),
+        intervals={name: value for found in (*others[::-1], first) for name, value in found.intervals.items()},
+        notices=tuple(dict.fromkeys([*table.notices, *more, *(n for found in tasks.values() for n in found.notices)])),
+        tasks=tasks,
+    )
+
+
+def _evaluate_one(model: Decider, task: Task, table: Table, progress: Callable[[int, int], None] | None) -> Evaluation:
+    """Measure a model with one task."""
+    records, truths = _labelled(table, task)
+    unknown = _unknown(truths, task, table.source)
     timed = _spread(records, _TIMED_ROWS)
 
     def advance(rows: int) -> None:
@@ -173,9 +215,18 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
     seconds = perf_counter() - start
     milliseconds = _time_each(model, timed, lambda rows: advance(len(records) + rows))
 
-    outcomes = gather(truths, batches, decisions, labels=(*model.task.names, *unknown), scope_level=model.scope_level)
+    is_spans = task.kind == "spans"
+    outcomes = gather(
+        truths,
+        batches,
+        decisions,
+        labels=(*task.names, *unknown),
+        scope_level=model.scope_level,
+        spans=[record.labels[task.name] for record in records] if is_spans else None,
+    )
     measured = {
-        **measure(outcomes, model.task.kind),
+        **measure(outcomes, task.kind),
+        **(_measure_spans(task, records, decisions) if is_spans else {}),
         "n": len(records),
         "seconds": seconds,
         "ms_per_record_p50": float(np.percentile(milliseconds, 50)),
@@ -183,11 +234,11 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
     }
     values = {name: value.value if isinstance(value, Share) else value for name, value in measured.items()}
     return Evaluation(
-        figures={name: value for name in FIGURES if (value := values.get(name)) is not None},
+        figures=_in_order(values),
         intervals={name: share.interval for name in FIGURES if isinstance(share := measured.get(name), Share)},
         notices=(*table.notices, *_notices(unknown, outcomes, table.source)),
         source=table.source,
-        task=model.task,
+        task=task,
         promise=model.promise,
         max_error=model.max_error,
         scope_level=model.scope_level,
@@ -197,23 +248,23 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
     )
 
 
+def _in_order(values: Mapping[str, Any]) -> dict[str, float | int]:
+    """Those that apply, in the order they are printed."""
+    return {name: value for name in FIGURES if (value := values.get(name)) is not None}
+
+
 # --- the rows ---------------------------------------------------------------
 
 
 def _labelled(table: Table, task: Task) -> tuple[tuple[Record, ...], Truths]:
     """The rows that carry a label, and the right labels of each as a tuple."""
-    name, records = table.task_name, table.labelled().records
-    if name is None or not records:
+    records = table.of(task).labelled().records if table.kinds else ()
+    if not records:
         raise DataError(
             f"{table.source}: no row has a label, but an evaluation has to know what is right. "
             "Fill in the label column, or name another one with --label."
         )
-    if table.kind != task.kind:
-        raise DataError(
-            f"{table.source}: the labels in {name!r} are of the kind {table.kind!r}, but the model was trained "
-            f"for {task.kind!r}. Use a file like the training file, or name another column with --label."
-        )
-    return records, tuple(record.labels_of(name) for record in records)
+    return records, tuple(record.labels_of(task.name) for record in records)
 
 
 def _unknown(truths: Truths, task: Task, source: str) -> Mapping[str, int]:
@@ -272,6 +323,17 @@ def _decide_in_batches(
         decisions.extend(model.choose(context, batches[-1]))
         advance(len(decisions))
     return batches, tuple(decisions)
+
+
+def _measure_spans(
+    task: Task, records: Sequence[Record], decisions: Sequence[Decision]
+) -> Mapping[str, Share | float | None]:
+    """How right the spans of the rows are."""
+    truth, found = [record.labels[task.name] for record in records], [decision.spans for decision in decisions]
+    return {
+        "span_f1": span_f1(truth, found),
+        "token_accuracy": token_accuracy([record.text or "" for record in records], truth, found),
+    }
 
 
 def _time_each(model: Decider, records: tuple[Record, ...], advance: Callable[[int], None]) -> list[float]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from huiyi.evaluate import metrics
 from huiyi.evaluate.metrics import Share
-from huiyi.values import OUT_OF_SCOPE
+from huiyi.values import OUT_OF_SCOPE, places
 
 if TYPE_CHECKING:
-    from huiyi.values import Array, Decision, Intents, TaskKind
+    from huiyi.values import Array, Decision, Intents, Span, TaskKind
 
 Figures = Mapping[str, Share | float | None]
 
@@ -26,6 +26,7 @@ class Outcomes:
         labels: The k names of the columns: the model's own, then those that
             only the test rows have.
         truth: Boolean (n, k): the right labels. Out-of-scope rows have none.
+        exact: Boolean (n,): the answer is the right one, in whole.
         said: Boolean (n, k): the labels given, whatever the decision's kind.
         candidates: Boolean (n, k): the labels of the candidate sets.
         probabilities: Shape (n, number of the model's own labels).
@@ -38,6 +39,7 @@ class Outcomes:
 
     labels: tuple[str, ...]
     truth: Array
+    exact: Array
     said: Array
     candidates: Array
     probabilities: Array
@@ -50,7 +52,7 @@ class Outcomes:
     @property
     def correct(self) -> Array:
         """Boolean (n,): in scope, and given exactly the right labels."""
-        return np.asarray((self.truth == self.said).all(axis=1) & ~self.is_oos)
+        return np.asarray(self.exact & ~self.is_oos)
 
 
 def gather(
@@ -60,6 +62,7 @@ def gather(
     *,
     labels: tuple[str, ...],
     scope_level: float,
+    spans: Sequence[Sequence[Span]] | None = None,
 ) -> Outcomes:
     """Lay out what was right and what was decided as arrays.
 
@@ -70,12 +73,20 @@ def gather(
         decisions: What was decided on each.
         labels: Names of the columns, the model's own first.
         scope_level: Rows with ``in_scope`` below this are called out of scope.
+        spans: The right spans of each row, where these are the answer.
     """
+    truth = _mark([() if OUT_OF_SCOPE in truth else truth for truth in truths], labels)
+    said = _mark([decision.labels for decision in decisions], labels)
+    exact = (truth == said).all(axis=1)
+    if spans is not None:
+        pairs = zip(spans, decisions, strict=True)
+        exact = np.array([places(right) == places(decision.spans) for right, decision in pairs], dtype=bool)
     in_scope = np.concatenate([intents.in_scope for intents in batches])
     return Outcomes(
         labels=labels,
-        truth=_mark([() if OUT_OF_SCOPE in truth else truth for truth in truths], labels),
-        said=_mark([decision.labels for decision in decisions], labels),
+        truth=truth,
+        exact=exact,
+        said=said,
         candidates=_mark([[c.label for c in decision.candidates] for decision in decisions], labels),
         probabilities=np.concatenate([intents.probabilities for intents in batches]),
         confidence=np.array([decision.probability for decision in decisions]),
@@ -88,7 +99,11 @@ def gather(
 
 def measure(outcomes: Outcomes, kind: TaskKind) -> Figures:
     """Every figure of the rows by its name, ``None`` where it does not apply."""
-    about_labels: dict[TaskKind, Callable[[Outcomes], Figures]] = {"choice": _choice, "several": _several}
+    about_labels: dict[TaskKind, Callable[[Outcomes], Figures]] = {
+        "choice": _choice,
+        "several": _several,
+        "spans": _spans,
+    }
     return {**about_labels[kind](outcomes), **_scope(outcomes), **_acts(outcomes)}
 
 
@@ -117,6 +132,12 @@ def _several(outcomes: Outcomes) -> Figures:
         "macro_f1": metrics.macro_f1(truth, said),
         "micro_f1": metrics.micro_f1(truth, said),
     }
+
+
+def _spans(outcomes: Outcomes) -> Figures:
+    """How often all spans of a row are right, and how sure that was."""
+    rows = ~outcomes.is_oos
+    return {"ece": metrics.expected_calibration_error(outcomes.confidence[rows], outcomes.correct[rows])}
 
 
 def _scope(outcomes: Outcomes) -> Figures:

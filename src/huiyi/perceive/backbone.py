@@ -30,10 +30,11 @@ class BackbonePerceiver:
     Args:
         name: Of the signal, such as ``text@intent``.
         encoder: The exported backbone. None when it will be loaded.
+        tuned: Whether it learnt labels.
     """
 
-    def __init__(self, name: str, encoder: OnnxEncoder | None = None) -> None:
-        self.name = name
+    def __init__(self, name: str, encoder: OnnxEncoder | None = None, *, tuned: bool = False) -> None:
+        self.name, self.tuned = name, tuned
         self._encoder = encoder
 
     def fit(self, records: Sequence[Record]) -> None:
@@ -52,10 +53,16 @@ class BackbonePerceiver:
         assert tool is not None, "it was neither given an encoder nor loaded"
         files = {_MODEL: tool.model, _TOKENIZER: tool.tokenizer.encode()}
         arrays = {name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()}
-        return arrays, {"backbone": tool.name, "width": tool.widths[""], "max_tokens": tool.max_tokens}
+        return arrays, {
+            "backbone": tool.name,
+            "width": tool.widths[""],
+            "max_tokens": tool.max_tokens,
+            "tuned": self.tuned,
+        }
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
+        self.tuned = config["tuned"]
         self._encoder = OnnxEncoder(
             config["backbone"],
             arrays[_MODEL].tobytes(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from huiyi.errors import OptionError, did_you_mean
@@ -62,6 +62,10 @@ class TrainConfig:
     effort: str = "fast"
     encoder: str = ""
     tune: str = "full"
+
+    def of(self, own: Mapping[str, float]) -> TrainConfig:
+        """The options with those that a task has for itself."""
+        return replace(self, **own)  # type: ignore[arg-type]
 
     def check(self) -> None:
         """Report what cannot be used, all at once.

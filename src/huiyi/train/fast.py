@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from huiyi.align import Aligner, HeldOut, techniques_for
 from huiyi.data import Table
@@ -12,7 +14,7 @@ from huiyi.errors import DataError, OptionError
 from huiyi.perceive import PERCEIVERS
 from huiyi.pipeline import Perception
 from huiyi.train.config import Progress, Session, TrainConfig, ticks
-from huiyi.train.lessons import descriptions, task_of, usable
+from huiyi.train.lessons import descriptions, rows_of, task_of, usable
 from huiyi.values import Context, Intents, Record, Task
 
 if TYPE_CHECKING:
@@ -25,15 +27,15 @@ class Fitted:
 
     Attributes:
         perception: The first stage.
-        aligner: The second.
-        held_out: What its held-out parts say of the training rows.
+        aligners: The second, for each task by its name.
+        held_out: What the held-out parts of each say of the training rows, by their places among all.
         report: What to keep in the model's summary.
         notices: What the user should know.
     """
 
     perception: Perception
-    aligner: Aligner
-    held_out: HeldOut
+    aligners: Mapping[str, Aligner]
+    held_out: Mapping[str, HeldOut]
     report: Mapping[str, Any] = field(default_factory=dict)
     notices: Sequence[str] = ()
 
@@ -46,56 +48,106 @@ class Seen:
         perception: What perceived it.
         context: Of the rows.
         names: Of the texts that name or describe labels.
-        named: For each row of ``names`` the column of its label.
+        named: For each row of ``names`` its task, and the column of its label there.
     """
 
     perception: Perception
     context: Context
     names: Context
-    named: Sequence[int]
+    named: Sequence[tuple[str, int]]
+
+    def names_of(self, task: Task) -> tuple[Context, list[int]]:
+        """Of the texts that name the labels of one task, and the column of each."""
+        which = [place for place, (name, _) in enumerate(self.named) if name == task.name]
+        return self.names.rows(np.array(which, dtype=np.intp)), [self.named[place][1] for place in which]
 
 
 def fit_fast(
-    task: Task, records: Sequence[Record], unlabelled: Sequence[Record], config: TrainConfig, session: Session
+    tasks: Sequence[Task],
+    records: Sequence[Record],
+    unlabelled: Sequence[Record],
+    perception: Perception | None,
+    config: TrainConfig,
+    session: Session,
 ) -> Fitted:
     """Perceive and align by what is frozen.
 
     Raises:
-        OptionError: There are unlabelled texts, from which nothing frozen can learn.
+        OptionError: There are unlabelled texts, from which nothing frozen can
+            learn; or spans, which nothing frozen can tell.
     """
     if unlabelled:
         raise OptionError("--unlabelled: only fine-tuning learns from texts without a label. Add --effort tuned")
-    return fit_aligner(task, see(task, records, config, session), session)
+    for task in tasks:
+        if task.kind == "spans":
+            raise OptionError(
+                f"{task.name!r} holds spans, which only fine-tuning learns; expected one label a row, or several. "
+                "Add --effort tuned"
+            )
+    return fit_aligners(tasks, see(tasks, records, perception, config, session), session)
 
 
-def see(task: Task, records: Sequence[Record], config: TrainConfig, session: Session) -> Seen:
-    """Perceive rows and label descriptions."""
+def see(
+    tasks: Sequence[Task],
+    records: Sequence[Record],
+    perception: Perception | None,
+    config: TrainConfig,
+    session: Session,
+) -> Seen:
+    """Perceive rows and label descriptions by what is there already, and by fresh perceivers of what is not."""
+    texts = [
+        (text, task.name, column)
+        for task in tasks
+        for column, label in enumerate(task.labels)
+        for text in descriptions(label)
+    ]
+    named = [Record(text=text) for text, _, _ in texts]
     signals = config.signals or tuple(
         name for name in PERCEIVERS if name != "history" or any(record.history for record in records)
     )
-    texts = [(text, column) for column, label in enumerate(task.labels) for text in descriptions(label)]
-    named = [Record(text=text) for text, _ in texts]
-    perception = Perception(signals)
-    perception.fit([*records, *named])
-    context = perception.perceive(records, tick=ticks(session.progress, "reading", len(records) * len(signals)))
-    return Seen(perception, context, perception.perceive(named), [column for _, column in texts])
+    known = () if perception is None else perception.names
+    fresh = Perception([name for name in signals if name not in known])
+    fresh.fit([*records, *named])
+    perception = fresh if perception is None else perception.joined(fresh)
+    tick = ticks(session.progress, "reading", len(records) * len(perception.names))
+    context = perception.perceive(records, tick=tick)
+    return Seen(perception, context, perception.perceive(named), [(name, column) for _, name, column in texts])
 
 
-def fit_aligner(task: Task, seen: Seen, session: Session, *, fitted: Mapping[str, FittedHead] | None = None) -> Fitted:
-    """Fit heads on what was seen, beside those fitted elsewhere, and stop perceiving what none listens to.
+def fit_aligners(
+    tasks: Sequence[Task],
+    seen: Seen,
+    session: Session,
+    *,
+    fitted: Mapping[str, Mapping[str, FittedHead]] | None = None,
+) -> Fitted:
+    """Fit heads for each task on what was seen, beside those fitted elsewhere, and stop perceiving what none hears.
+
+    Args:
+        tasks: The tasks.
+        seen: What was seen.
+        session: Whom to tell.
+        fitted: Heads fitted elsewhere, by task and ``signal/technique``. What they say is in the order of ``rows_of``.
 
     Raises:
         DataError: There is nothing to listen to.
     """
-    aligner = Aligner()
-    heads = sum(len(techniques_for(name, signal)) for name, signal in seen.context.signals.items())
-    tick = ticks(session.progress, "learning", heads)
-    held_out = aligner.fit(task, seen.context, seen.names, seen.named, fitted=fitted, tick=tick)
-    if not aligner.signals:
-        names = ", ".join(seen.perception.names)
-        raise DataError(f"no record has anything for {names}; expected two or more. Name other --signals")
-    seen.perception.keep(aligner.signals)
-    return Fitted(seen.perception, aligner, held_out)
+    aligners, held_out = {}, {}
+    for task in tasks:
+        rows = rows_of(task, seen.context.records)
+        context, (names, named) = seen.context.rows(rows), seen.names_of(task)
+        aligner = Aligner()
+        heads = sum(len(techniques_for(name, signal)) for name, signal in context.signals.items())
+        what = "learning" if len(tasks) == 1 else f"learning {task.name}"
+        tick = ticks(session.progress, what, heads)
+        told = aligner.fit(task, context, names, named, fitted=(fitted or {}).get(task.name), tick=tick)
+        if not aligner.signals:
+            raise DataError(
+                f"no record has anything for {', '.join(seen.perception.names)}; expected two or more. "
+                "Name other --signals"
+            )
+        aligners[task.name], held_out[task.name] = aligner, replace(told, rows=rows[told.rows])
+    return Fitted(seen.perception, aligners, held_out)
 
 
 def held_out_intents(table: Table, *, progress: Progress | None = None) -> tuple[tuple[Record, ...], Intents]:
@@ -105,6 +157,6 @@ def held_out_intents(table: Table, *, progress: Progress | None = None) -> tuple
         The rows used (with text and label, repeats left out), and their intents.
     """
     task = task_of(table, None)
-    records, _ = usable(table, task)
-    fitted = fit_fast(task, records, (), TrainConfig(), Session(progress))
-    return records, fitted.held_out.intents
+    records, _ = usable(table, [task])
+    fitted = fit_fast([task], records, (), None, TrainConfig(), Session(progress))
+    return records, fitted.held_out[task.name].intents

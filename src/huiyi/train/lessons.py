@@ -1,28 +1,35 @@
-"""What a strategy learns from: the task and the rows, checked, and what the user should know of them."""
+"""What a strategy learns from: the tasks and the rows, checked, and what the user should know of them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from huiyi.data import Table
 from huiyi.data.columns import listed
-from huiyi.errors import DataError, MissingExtraError
+from huiyi.errors import DataError
 from huiyi.values import OUT_OF_SCOPE, Label, Record, Task, alike, spelt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def tasks_of(table: Table, given: Sequence[Task]) -> tuple[Task, ...]:
+    """The tasks: those of the task file, or else one for each column of labels."""
+    if not given:
+        return tuple(task_of(table.only(name), None) for name in table.kinds)
+    for task in given if len(given) > 1 else ():
+        if task.name not in table.kinds:
+            raise table.lacks(task)
+    return tuple(task_of(table.of(task) if table.kinds else table, task) for task in given)
 
 
 def task_of(table: Table, given: Task | None) -> Task:
     """The task: its labels from the task file first, then those found in the rows."""
-    kind = table.kind or (given.kind if given else "choice")
-    if kind == "spans":
-        raise MissingExtraError("Spans (tokens and tags)", extra="tune")
-    if given is not None and table.kind is not None and given.kind != table.kind:
-        raise DataError(
-            f"{table.source}: the task file says kind {given.kind!r}, but the column {table.task_name!r} holds "
-            f"{table.kind!r}. Use the same in both"
-        )
+    kind = given.kind if given else table.kind or "choice"
     found: Counter[str] = Counter()
     for record in table.records:
         found.update(record.labels_of(table.task_name or ""))
@@ -38,19 +45,23 @@ def task_of(table: Table, given: Task | None) -> Task:
             f"{table.source}: no row has a label; expected at least one. Fill the column {table.task_name!r}"
         )
     labels = tuple(known.get(name) or Label(name) for name in names)
-    return Task(table.task_name or (given.name if given else "intent"), kind, labels)
+    return Task(given.name if given else table.task_name or "intent", kind, labels)
 
 
-def usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
-    """Rows that teach: labelled, not empty, each text and label once."""
+def usable(table: Table, tasks: Sequence[Task]) -> tuple[tuple[Record, ...], list[str]]:
+    """Rows that teach: labelled for at least one task, not empty, each text with its labels once."""
+    names = [task.name for task in tasks]
     kept: dict[tuple[Any, ...], Record] = {}
     empty = repeated = 0
-    for record in table.labelled().records if table.task_name else ():
+    for record in table.records:
+        if not any(name in record.labels for name in names):
+            continue
         if record.says_nothing:
             empty += 1
             continue
-        _refuse_mixture(record, table)
-        key = (alike(record.text), record.history, record.labels[task.name])
+        for name in names:
+            _refuse_mixture(record, name, table.source)
+        key = (alike(record.text), record.history, tuple(record.labels.get(name) for name in names))
         repeated += key in kept
         kept.setdefault(key, record)
     notices = []
@@ -61,19 +72,21 @@ def usable(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     return tuple(kept.values()), notices
 
 
+def rows_of(task: Task, records: Sequence[Record]) -> NDArray[np.intp]:
+    """Places of the records that teach a task: labelled for it, each text with its label once."""
+    first: dict[tuple[Any, ...], int] = {}
+    for row, record in enumerate(records):
+        if task.name in record.labels:
+            first.setdefault((alike(record.text), record.history, record.labels[task.name]), row)
+    return np.fromiter(first.values(), dtype=np.intp, count=len(first))
+
+
 def held_out_rows(table: Table, task: Task) -> tuple[tuple[Record, ...], list[str]]:
     """Rows that a promise can be made on: labelled in the task's way, and not empty, which are declined unread."""
-    if table.kind != task.kind:
-        raise DataError(
-            f"{table.source}: its labels are of the kind {table.kind!r}, but the training file's are {task.kind!r}. "
-            "Use the same in both"
-        )
-    kept = []
-    labelled = table.labelled().records
+    labelled = table.of(task).labelled().records
     for record in labelled:
-        _refuse_mixture(record, table)
-        if not record.says_nothing:
-            kept.append(replace(record, labels={task.name: record.labels[table.task_name or ""]}))
+        _refuse_mixture(record, task.name, table.source)
+    kept = [record for record in labelled if not record.says_nothing]
     notices = []
     if empty := len(labelled) - len(kept):
         notices.append(f"{table.source}: {_rows_of(empty)} without a text not counted")
@@ -82,12 +95,12 @@ def held_out_rows(table: Table, task: Task) -> tuple[tuple[Record, ...], list[st
     return tuple(kept), notices
 
 
-def _refuse_mixture(record: Record, table: Table) -> None:
+def _refuse_mixture(record: Record, task_name: str, source: str) -> None:
     """Refuse a row that is out of scope and has an intent."""
-    labels = record.labels_of(table.task_name or "")
+    labels = record.labels_of(task_name)
     if OUT_OF_SCOPE in labels and len(labels) > 1:
         raise DataError(
-            f"{table.source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and "
+            f"{source}: record {record.id or '?'} is labelled {OUT_OF_SCOPE!r} and "
             f"{next(label for label in labels if label != OUT_OF_SCOPE)!r} at once; "
             f"expected {OUT_OF_SCOPE!r} alone or intents alone. Remove one of them"
         )
@@ -113,7 +126,7 @@ def surprises(table: Table, given: Task | None, task: Task) -> list[str]:
     return notices
 
 
-def overlap(records: Sequence[Record], held_out: Sequence[Record], source: str) -> list[str]:
+def overlap(records: Sequence[Record], held_out: Sequence[Record], table: Table) -> list[str]:
     """Say how many held-out rows were trained on; a few twins are natural, most of the rows are a mistake.
 
     Raises:
@@ -123,10 +136,10 @@ def overlap(records: Sequence[Record], held_out: Sequence[Record], source: str) 
     twice = sum((alike(record.text), record.history) in taught for record in held_out)
     if 2 * twice > len(held_out):
         raise DataError(
-            f"{source}: {twice:,} of {len(held_out):,} held-out rows are trained on too; expected other rows than "
-            "those of the training file. Leave --validation out, and the error is estimated without them"
+            f"{table.source}: {twice:,} of {len(held_out):,} held-out rows are trained on too; expected other rows "
+            "than those of the training file. Leave --validation out, and the error is estimated without them"
         )
-    return [f"{source}: the texts of {_rows_of(twice)} are trained on too"] if twice else []
+    return [f"{table.source}: the texts of {_rows_of(twice)} are trained on too"] if twice else []
 
 
 def repeats(unlabelled: Sequence[Record], held_out: Sequence[Record]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Train: read, check, let the strategy of the chosen effort learn, and last fit the promise."""
+"""Train: read, check, let the strategy of the chosen effort learn, and last fit the promises."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.data import Columns, read
-from huiyi.data.tasks import read_task
+from huiyi.data import Columns, Table, read
+from huiyi.data.tasks import TaskFile, read_tasks
 from huiyi.decide import Decider
 from huiyi.errors import DataError
-from huiyi.pipeline import Model
+from huiyi.pipeline import Model, Perception, Skill
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Fitted, fit_fast
-from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, surprises, task_of, usable
+from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.tuned import fit_tuned
-from huiyi.values import Context, Record, Task
+from huiyi.values import Record, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Strategy = Callable[[Task, Sequence[Record], Sequence[Record], TrainConfig, Session], Fitted]
+Strategy = Callable[
+    [Sequence[Task], Sequence[Record], Sequence[Record], "Perception | None", TrainConfig, Session], Fitted
+]
 
 STRATEGIES: Mapping[str, Strategy] = {"fast": fit_fast, "tuned": fit_tuned}
 """What learns at each of ``EFFORTS``."""
@@ -34,7 +36,7 @@ def train(
     *,
     validation: Any = None,
     unlabelled: Any = None,
-    task: Task | str | Path | None = None,
+    task: Task | Sequence[Task] | str | Path | None = None,
     columns: Columns | None = None,
     config: TrainConfig | None = None,
     skip_bad: bool = False,
@@ -42,18 +44,19 @@ def train(
     on_epoch: EpochListener | None = None,
     folder: Path | None = None,
     resume: bool = False,
+    add_to: Model | None = None,
 ) -> Model:
     """Train a model from labelled examples.
 
     Args:
         source: A file, a folder, a DataFrame, or a list of records or of
-            (text, label) pairs; see ``huiyi.data.read``.
+            (text, label) pairs; see ``huiyi.data.read``. Each column of labels is a task.
         validation: The same for rows held out. They make the promise a
             guarantee. Without them it is estimated by cross-fitting.
         unlabelled: The same for texts whose labels are not known, or not
             looked at, for efforts above ``fast``.
-        task: A task, or a task file, that describes the labels. A label that
-            it names may lack examples.
+        task: A task or several, or a task file, that describes the labels. A
+            label that it names may lack examples.
         columns: Which column is what.
         config: Options.
         skip_bad: Skip rows that cannot be read.
@@ -62,6 +65,8 @@ def train(
         folder: Where fine-tuning keeps checkpoints and logs. Checkpoints stay
             until ``huiyi.train.tuning.runs.end`` removes them, once the model is saved.
         resume: Go on with the training that was interrupted there.
+        add_to: A model that is to learn further tasks. What comes back does
+            these as well as its own, of which nothing changes.
 
     Raises:
         DataError: The rows cannot be trained on; the message says why.
@@ -77,59 +82,135 @@ def train(
     config.check()
     columns = columns or Columns()
     started = perf_counter()
-    given = task if task is None or isinstance(task, Task) else read_task(task)
-    table = read(source, columns, needs_label=given is None, skip_bad=skip_bad)
-    chosen = task_of(table, given)
-    records, notices = usable(table, chosen)
-    notices += surprises(table, given, chosen)
-    if not records and not (given and any(map(descriptions, given.labels))):
+    given = _given(task)
+    table, notices = _table(source, columns, given.tasks, config, skip_bad=skip_bad)
+    tasks = tasks_of(table, given.tasks)
+    if add_to is not None:
+        _refuse_known(tasks, add_to, table)
+    records, more = usable(table, tasks)
+    notices += more
+    for position, chosen in enumerate(tasks):
+        notices += surprises(table, given.tasks[position] if given.tasks else None, chosen)
+    described = any(descriptions(label) for known in given.tasks for label in known.labels)
+    if not records and not described:
         raise DataError(
             f"{table.source}: no labelled row has a text; expected some, or a task file whose labels are described. "
             "Fill the text column"
         )
-    held_out: tuple[Record, ...] = ()
+    held_out: dict[str, tuple[Record, ...]] = {}
     if validation is not None:
-        label = columns.label or table.task_name
-        held_out_table = read(validation, replace(columns, label=label), needs_label=True, skip_bad=skip_bad)
-        held_out, more = held_out_rows(held_out_table, chosen)
-        notices += [*held_out_table.notices, *more, *overlap(records, held_out, held_out_table.source)]
+        names = [chosen.name for chosen in tasks]
+        asked = replace(columns, label=columns.label or ",".join(table.kinds)) if table.kinds else columns
+        other = read(validation, asked, needs_label=True, skip_bad=skip_bad)
+        notices += other.notices
+        for chosen in tasks:
+            held_out[chosen.name], more = held_out_rows(other, chosen)
+            notices += more
+        notices += overlap(records, list({id(row): row for name in names for row in held_out[name]}.values()), other)
     others: tuple[Record, ...] = ()
     if unlabelled is not None:
         others = read(unlabelled, replace(columns, label=None), skip_bad=skip_bad).records
-        notices += repeats(others, held_out)
-    fitted = STRATEGIES[config.effort](chosen, records, others, config, Session(progress, on_epoch, folder, resume))
-    perception, aligner, decider = fitted.perception, fitted.aligner, Decider()
-    if held_out:
-        context = perception.perceive(held_out, tick=ticks(progress, "held-out rows", len(held_out)))
-        inside = [i for i, record in enumerate(held_out) if not record.is_out_of_scope(chosen.name)]
-        if inside:
-            aligner.recalibrate_scope(_rows(context, inside))
-        decider.fit(
-            aligner.align(context), held_out, max_error=config.max_error, oos_rate=config.oos_rate, held_out=True
+        notices += repeats(others, [row for rows in held_out.values() for row in rows])
+    frozen = add_to.perception.frozen() if add_to is not None else None
+    session = Session(progress, on_epoch, folder, resume)
+    fitted = STRATEGIES[config.effort](tasks, records, others, frozen, config, session)
+    fitted.perception.keep({signal for aligner in fitted.aligners.values() for signal in aligner.signals})
+    skills = {
+        chosen.name: _skill(
+            fitted,
+            chosen,
+            records,
+            held_out.get(chosen.name, ()),
+            config.of(given.options.get(chosen.name, {})),
+            session,
         )
-    else:
-        evidence = fitted.held_out
-        asked = [records[row] for row in evidence.rows]
-        decider.fit(evidence.intents, asked, max_error=config.max_error, oos_rate=config.oos_rate, held_out=False)
+        for chosen in tasks
+    }
     summary = {
         "source": table.source,
         "rows": len(records),
-        "held_out_rows": len(held_out),
         "unlabelled_rows": len(others),
-        "labels": len(chosen.labels),
         "effort": config.effort,
-        "weights": {name: round(weight, 4) for name, weight in aligner.blend.weights.items()},
         "seed": config.seed,
         "seconds": round(perf_counter() - started, 2),
         "left_out_columns": list(table.left_out),
         "notices": list(dict.fromkeys([*table.notices, *notices, *fitted.notices])),
         **fitted.report,
     }
-    return Model(perception, aligner, decider, summary=summary, examples=records if config.examples else ())
+    examples = records if config.examples else ()
+    model = Model(fitted.perception, skills, summary=summary, examples=examples)
+    return model if add_to is None else add_to.joined(model)
 
 
-def _rows(context: Context, rows: Sequence[int]) -> Context:
-    """Some rows of a context."""
-    index = np.asarray(rows, dtype=np.intp)
-    signals = {name: signal[index] for name, signal in context.signals.items()}
-    return Context([context.records[row] for row in rows], signals, context.present[index])
+def _given(task: Task | Sequence[Task] | str | Path | None) -> TaskFile:
+    """What is said of the tasks beforehand."""
+    if task is None:
+        return TaskFile(())
+    if isinstance(task, Task):
+        return TaskFile((task,))
+    if isinstance(task, Sequence) and not isinstance(task, str):
+        return TaskFile(tuple(task))
+    return read_tasks(task)
+
+
+def _table(
+    source: Any, columns: Columns, tasks: Sequence[Task], config: TrainConfig, *, skip_bad: bool
+) -> tuple[Table, list[str]]:
+    """The training rows, with the columns of labels that the tasks name, or that are there."""
+    table = read(source, columns, needs_label=not tasks, skip_bad=skip_bad)
+    left = [task.name for task in tasks if task.name in table.left_out]
+    if left and not columns.labels:
+        named = [task.name for task in tasks if task.name in left or task.name in table.kinds]
+        table = read(source, replace(columns, label=",".join(named)), skip_bad=skip_bad)
+    if len(tasks) == len(table.kinds) == 1:
+        table = table.of(tasks[0])
+    spans = [name for name, kind in table.kinds.items() if kind == "spans"]
+    wanted = {*columns.labels, *(task.name for task in tasks)}
+    if config.effort != "fast" or len(spans) == len(table.kinds) or wanted.intersection(spans):
+        return table, []
+    others = [name for name in table.kinds if name not in spans]
+    return table.only(*others), [
+        f"{table.source}: {name!r} holds spans, which --effort tuned learns; it is left out" for name in spans
+    ]
+
+
+def _refuse_known(tasks: Sequence[Task], model: Model, table: Table) -> None:
+    """Refuse to teach a model what it knows: what it does must not change."""
+    for task in tasks:
+        if task.name in model.skills:
+            raise DataError(
+                f"{table.source}: the model does {task.name!r} already; expected a task of another name. Name the "
+                "column of the new one with --label, or train a model anew"
+            )
+
+
+def _skill(
+    fitted: Fitted,
+    task: Task,
+    records: Sequence[Record],
+    held_out: Sequence[Record],
+    config: TrainConfig,
+    session: Session,
+) -> Skill:
+    """One task with its promise, fitted last."""
+    aligner, decider = fitted.aligners[task.name], Decider()
+    if held_out:
+        context = fitted.perception.perceive(
+            held_out, tick=ticks(session.progress, "held-out rows", len(held_out) * len(fitted.perception.names))
+        )
+        inside = [i for i, record in enumerate(held_out) if not record.is_out_of_scope(task.name)]
+        if inside:
+            aligner.recalibrate_scope(context.rows(np.array(inside, dtype=np.intp)))
+        intents, asked = aligner.align(context), held_out
+    else:
+        evidence = fitted.held_out[task.name]
+        intents, asked = evidence.intents, [records[row] for row in evidence.rows]
+    decider.fit(intents, asked, max_error=config.max_error, oos_rate=config.oos_rate, held_out=bool(held_out))
+    summary = {
+        "kind": task.kind,
+        "rows": len(rows_of(task, records)),
+        "held_out_rows": len(held_out),
+        "labels": len(task.labels),
+        "weights": {name: round(weight, 4) for name, weight in aligner.weights.items()},
+    }
+    return Skill(aligner, decider, summary)

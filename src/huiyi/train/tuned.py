@@ -22,8 +22,9 @@ from huiyi.align import FittedHead, folds_of
 from huiyi.errors import OptionError
 from huiyi.perceive import MARK, BackbonePerceiver
 from huiyi.perceive.encoders.onnx import OnnxEncoder
+from huiyi.pipeline import Perception
 from huiyi.train.config import Session, TrainConfig, ticks
-from huiyi.train.fast import Fitted, Seen, fit_aligner, see
+from huiyi.train.fast import Fitted, Seen, fit_aligners, see
 from huiyi.train.tuning.backbones import E5, MINILM, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.runs import begin
@@ -42,18 +43,24 @@ _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 def fit_tuned(
-    task: Task, records: Sequence[Record], unlabelled: Sequence[Record], config: TrainConfig, session: Session
+    tasks: Sequence[Task],
+    records: Sequence[Record],
+    unlabelled: Sequence[Record],
+    perception: Perception | None,
+    config: TrainConfig,
+    session: Session,
 ) -> Fitted:
     """Perceive, tune, leave torch, and align.
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because a row may have several.
     """
+    (task,) = tasks
     if unlabelled and task.kind == "several":
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     name = config.encoder or _backbone_for(records)
     backbone = load_backbone(name)
-    seen = see(task, records, config, session)
+    seen = see(tasks, records, perception, config, session)
     lessons, notices = Lessons.of(task, seen, unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows), seed=config.seed)
@@ -71,16 +78,17 @@ def fit_tuned(
     held_out, evident, epochs = tuner.evidence(folds_of(task, seen.context))
     final = tuner.run("all", ~tuner.left_out(None), stop_after=epochs)
     inside, still_more = tuner.exported(final.backbone, final)
-    seen = _heard(seen, signal, inside, session)
+    seen = _heard(seen, signal, inside, session, tuned=True)
     head = tuner.head(final, tuner.spoken(seen, signal))
-    found = fit_aligner(task, seen, session, fitted={f"{signal}/prototypes": FittedHead(head, held_out, evident)})
+    heads = {task.name: {f"{signal}/prototypes": FittedHead(head, held_out, evident)}}
+    found = fit_aligners(tasks, seen, session, fitted=heads)
     report = {"backbone": tuner.name, "tuning": {**asdict(tuning), "epochs": epochs, **asdict(final.parameters)}}
     return replace(found, report=report, notices=[*notices, *more, *still_more])
 
 
-def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session) -> Seen:
+def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, tuned: bool = False) -> Seen:
     """What was seen, and the signal of one backbone more."""
-    perceiver = BackbonePerceiver(signal, encoder)
+    perceiver = BackbonePerceiver(signal, encoder, tuned=tuned)
     contexts = []
     for context in (seen.context, seen.names):
         tick = ticks(session.progress, f"reading {signal}", len(context.records)) if context is seen.context else None

@@ -72,7 +72,7 @@ class Lessons:
         targets = np.zeros((len(seen.context.records) + len(seen.named), len(task.labels)), dtype=np.float32)
         for row, record in enumerate(seen.context.records):
             targets[row, [place[name] for name in record.labels_of(task.name) if name in place]] = 1
-        targets[np.arange(len(seen.context.records), len(targets)), list(seen.named)] = 1
+        targets[np.arange(len(seen.context.records), len(targets)), [column for _, column in seen.named]] = 1
         texts = [said(record) for record in [*seen.context.records, *seen.names.records]]
         others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
         for text in texts:
