@@ -11,21 +11,26 @@ from huiyi.errors import DataError, OptionError
 from huiyi.train.tuning.backbones import load_backbone
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.values import Label, Task
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
 
+TASK = Task("intent", "choice", (Label("card"), Label("order"), Label("money")))
 QUICK = FinetuneConfig(epochs=4, rate=3e-3, batch_rows=8)
 
 
 @pytest.fixture(scope="module")
 def lessons(rows: list[tuple[str, str]]) -> Rows:
     labels = sorted({label for _, label in rows})
-    return Rows([text for text, _ in rows], np.eye(3, dtype=np.float32)[[labels.index(label) for _, label in rows]])
+    targets = np.eye(3, dtype=np.float32)[[labels.index(label) for _, label in rows]]
+    return Rows([text for text, _ in rows], {"intent": targets})
 
 
 def told_right(tuned: Finetuned, lessons: Rows) -> float:
     vectors = tuned.encode(lessons.texts, max_tokens=32)
-    return float(((vectors @ tuned.prototypes.T).argmax(axis=1) == lessons.targets.argmax(axis=1)).mean())
+    return float(
+        ((vectors @ tuned.learnt["intent"].weights.T).argmax(axis=1) == lessons.targets["intent"].argmax(axis=1)).mean()
+    )
 
 
 def weights(tuned: Finetuned) -> dict[str, np.ndarray]:
@@ -38,12 +43,12 @@ def test_it_learns(tiny: Path, lessons: Rows, method: str) -> None:
     epochs: list[Mapping[str, float]] = []
     ticks: list[int] = []
     config = replace(QUICK, method=method, rate=3e-3 if method != "head" else 1e-2, prototype_rate=3e-2)
-    tuned = finetune(load_backbone(str(tiny)), lessons, config=config, tell=epochs.append, tick=ticks.append)
+    tuned = finetune(load_backbone(str(tiny)), lessons, [TASK], config=config, tell=epochs.append, tick=ticks.append)
     assert sum(ticks) == 4 * len(lessons.texts)
     assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4]
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     assert told_right(tuned, lessons) > 0.9
-    np.testing.assert_allclose(np.linalg.norm(tuned.prototypes, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(tuned.learnt["intent"].weights, axis=1), 1, atol=1e-5)
     changed = any(
         not np.array_equal(value.numpy(), weights(tuned)[name]) for name, value in before.module.state_dict().items()
     )
@@ -52,7 +57,7 @@ def test_it_learns(tiny: Path, lessons: Rows, method: str) -> None:
 
 def test_the_same_seed_gives_the_same_weights(tiny: Path, lessons: Rows) -> None:
     first, second, other = (
-        weights(finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=1, seed=seed)))
+        weights(finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=1, seed=seed)))
         for seed in (0, 0, 1)
     )
     assert all(np.array_equal(first[name], second[name]) for name in first)
@@ -61,9 +66,11 @@ def test_the_same_seed_gives_the_same_weights(tiny: Path, lessons: Rows) -> None
 
 def test_accumulated_gradients_are_those_of_the_larger_batch(tiny: Path, lessons: Rows) -> None:
     """Without dropout, two batches of 8 and one of 16 make the same step, but for their order by length."""
-    same = Rows([lessons.texts[0]] * 16, lessons.targets[:16])
+    same = Rows([lessons.texts[0]] * 16, {"intent": lessons.targets["intent"][:16]})
     plain, parts = (
-        finetune(load_backbone(str(tiny)), same, config=replace(QUICK, epochs=1, batch_rows=size, accumulate=times))
+        finetune(
+            load_backbone(str(tiny)), same, [TASK], config=replace(QUICK, epochs=1, batch_rows=size, accumulate=times)
+        )
         for size, times in ((16, 1), (8, 2))
     )
     assert len(plain.history) == len(parts.history) == 1
@@ -71,39 +78,67 @@ def test_accumulated_gradients_are_those_of_the_larger_batch(tiny: Path, lessons
 
 
 def test_several_labels_a_row(tiny: Path, lessons: Rows) -> None:
-    both = np.maximum(lessons.targets, np.roll(lessons.targets, 1, axis=1))
+    both = np.maximum(lessons.targets["intent"], np.roll(lessons.targets["intent"], 1, axis=1))
     tuned = finetune(
         load_backbone(str(tiny)),
-        Rows(lessons.texts, both),
-        several=True,
+        Rows(lessons.texts, {"intent": both}),
+        [replace(TASK, kind="several")],
         config=replace(QUICK, epochs=12, prototype_rate=3e-2),
     )
-    odds = 20 * tuned.encode(lessons.texts, max_tokens=32) @ tuned.prototypes.T + tuned.bias
+    odds = (
+        20 * tuned.encode(lessons.texts, max_tokens=32) @ tuned.learnt["intent"].weights.T + tuned.learnt["intent"].bias
+    )
     assert ((odds > 0) == (both > 0)).mean() > 0.9
 
 
+def test_rows_of_which_a_task_knows_nothing_do_not_teach_it(tiny: Path, lessons: Rows) -> None:
+    """Two tasks of the same labels, of which each knows half of the rows, and neither tells the other's rows."""
+    halves = np.arange(len(lessons.texts)) % 2
+    other = Task("other", "choice", TASK.labels)
+    targets = {
+        task.name: np.where((halves == place)[:, None], np.roll(lessons.targets["intent"], place, axis=1), np.nan)
+        for place, task in enumerate((TASK, other))
+    }
+    epochs: list[Mapping[str, float]] = []
+    tuned = finetune(
+        load_backbone(str(tiny)),
+        Rows(lessons.texts, targets),
+        [TASK, other],
+        held_out=Rows(lessons.texts, targets),
+        config=replace(QUICK, patience=0),
+        tell=epochs.append,
+    )
+    vectors = tuned.encode(lessons.texts, max_tokens=32)
+    told = {name: (vectors @ learnt.weights.T).argmax(axis=1) for name, learnt in tuned.learnt.items()}
+    right = lessons.targets["intent"].argmax(axis=1)
+    assert (told["intent"] == right).mean() > 0.9
+    assert (told["other"] == (right + 1) % 3).mean() > 0.9
+    assert epochs[-1]["held_out_accuracy intent"] > 0.9 and epochs[-1]["accuracy other"] > 0.8
+
+
 def test_rows_without_a_label_are_a_class_of_their_own_while_learning(tiny: Path, lessons: Rows) -> None:
-    targets = lessons.targets.copy()
+    targets = lessons.targets["intent"].copy()
     targets[:24] = 0
-    tuned = finetune(load_backbone(str(tiny)), Rows(lessons.texts, targets), config=QUICK)
-    assert tuned.prototypes.shape == (3, 32)
-    assert np.isfinite(tuned.prototypes).all()
+    tuned = finetune(load_backbone(str(tiny)), Rows(lessons.texts, {"intent": targets}), [TASK], config=QUICK)
+    assert tuned.learnt["intent"].weights.shape == (3, 32)
+    assert np.isfinite(tuned.learnt["intent"].weights).all()
 
 
 def test_it_stops_when_held_out_rows_get_no_better_and_keeps_the_best(tiny: Path, lessons: Rows) -> None:
-    shuffled = Rows(lessons.texts, lessons.targets[np.random.default_rng(0).permutation(len(lessons.targets))])
+    targets = np.random.default_rng(0).permutation(lessons.targets["intent"])
+    shuffled = Rows(lessons.texts, {"intent": targets})
     config = replace(QUICK, epochs=12, patience=2)
-    tuned = finetune(load_backbone(str(tiny)), lessons, held_out=shuffled, config=config)
+    tuned = finetune(load_backbone(str(tiny)), lessons, [TASK], held_out=shuffled, config=config)
     losses = [epoch["held_out_loss"] for epoch in tuned.history]
     assert tuned.epochs == int(np.argmin(losses)) + 1
     assert len(losses) <= tuned.epochs + 2
-    again = finetune(load_backbone(str(tiny)), lessons, stop_after=tuned.epochs, config=config)
+    again = finetune(load_backbone(str(tiny)), lessons, [TASK], stop_after=tuned.epochs, config=config)
     for name, value in weights(again).items():
         np.testing.assert_allclose(value, weights(tuned)[name], atol=1e-6)
 
 
 def test_interrupted_and_gone_on_with_the_weights_are_the_same(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
-    whole = finetune(load_backbone(str(tiny)), lessons, config=QUICK)
+    whole = finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK)
 
     class KilledError(Exception):
         pass
@@ -114,20 +149,20 @@ def test_interrupted_and_gone_on_with_the_weights_are_the_same(tiny: Path, lesso
 
     kept = Checkpoints(tmp_path / "run")
     with pytest.raises(KilledError):
-        finetune(load_backbone(str(tiny)), lessons, config=QUICK, checkpoints=kept, tell=stop)
+        finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK, checkpoints=kept, tell=stop)
     assert [place.name for place in (tmp_path / "run").iterdir()] == ["epoch-2"]
     epochs: list[Mapping[str, float]] = []
-    resumed = finetune(load_backbone(str(tiny)), lessons, config=QUICK, checkpoints=kept, tell=epochs.append)
+    resumed = finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK, checkpoints=kept, tell=epochs.append)
     assert [epoch["epoch"] for epoch in epochs] == [3, 4]
     assert [epoch["loss"] for epoch in resumed.history] == pytest.approx([epoch["loss"] for epoch in whole.history])
-    np.testing.assert_allclose(resumed.prototypes, whole.prototypes, atol=1e-6)
+    np.testing.assert_allclose(resumed.learnt["intent"].weights, whole.learnt["intent"].weights, atol=1e-6)
     for name, value in weights(whole).items():
         np.testing.assert_allclose(weights(resumed)[name], value, atol=1e-6)
 
 
 def test_a_checkpoint_half_written_is_not_used(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=1), checkpoints=kept)
+    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=1), checkpoints=kept)
     (tmp_path / "run" / ".epoch-2").mkdir()
     (tmp_path / "run" / ".epoch-2" / "state.safetensors").write_bytes(b"half")
     found = kept.latest()
@@ -136,10 +171,14 @@ def test_a_checkpoint_half_written_is_not_used(tiny: Path, lessons: Rows, tmp_pa
 
 def test_a_loss_that_is_no_number_stops_it_and_the_good_epoch_stays(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=3), stop_after=1, checkpoints=kept)
+    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=3), stop_after=1, checkpoints=kept)
     with pytest.raises(DataError, match=r"epoch 2.*the loss is (nan|inf)"):
         finetune(
-            load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=3, sharpness=float("inf")), checkpoints=kept
+            load_backbone(str(tiny)),
+            lessons,
+            [TASK],
+            config=replace(QUICK, epochs=3, sharpness=float("inf")),
+            checkpoints=kept,
         )
     found = kept.latest()
     assert found is not None and len(found[2]) == 1
@@ -149,11 +188,11 @@ def test_what_to_say_when_memory_runs_out(tiny: Path, lessons: Rows, monkeypatch
     def full(*_: object, **__: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr("huiyi.train.tuning.loop.label_loss", full)
+    monkeypatch.setattr("huiyi.train.tuning.objectives.label_loss", full)
     with pytest.raises(OptionError, match=r"batch of 8 texts.*batches of 4"):
-        finetune(load_backbone(str(tiny)), lessons, config=QUICK)
+        finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK)
 
 
 def test_an_unknown_method() -> None:
     with pytest.raises(OptionError, match=r"lorra.*Did you mean 'lora'"):
-        finetune(None, lessons, config=replace(QUICK, method="lorra"))  # type: ignore[arg-type]
+        finetune(None, lessons, [TASK], config=replace(QUICK, method="lorra"))  # type: ignore[arg-type]

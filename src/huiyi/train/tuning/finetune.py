@@ -1,8 +1,9 @@
 """Fine-tune a backbone to a task: the loop.
 
-The scores are cosines with one prototype a label, sharpened. Prototypes begin
-as the mean vector of the label's rows, so the first step is already sensible.
-Layers near the words change less than those near the end.
+Several tasks may be learnt at once, from one forward pass. The scores of labels
+are cosines with one prototype a label, sharpened. Prototypes begin as the mean
+vector of the label's rows, so the first step is already sensible. Layers near
+the words change less than those near the end.
 
 Source:
     Devlin et al., "BERT", NAACL 2019 (the recipe); Howard and Ruder,
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from huiyi.train.tuning.backbones import Backbone
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.loop import Loop, encode
 from huiyi.train.tuning.methods import METHODS, ParameterTable, parameter_table
+from huiyi.train.tuning.objectives import Learnt
+from huiyi.values import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,11 +89,14 @@ class Rows:
 
     Attributes:
         texts: The n texts.
-        targets: Shape (n, k), 1 where right.
+        targets: By task. Of ``choice`` and ``several`` shape (n, k), 1 where
+            right. A row with NaN says nothing to that task. A row without any
+            label is out of scope, and a class of its own while learning,
+            unless several labels may hold.
     """
 
     texts: Sequence[str]
-    targets: Array
+    targets: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +106,7 @@ class Finetuned:
     Attributes:
         backbone: Its tokenizer, pooling and width.
         module: The tuned module, merged: what is exported.
-        prototypes: One unit vector a label, shape (k, d).
-        bias: Added to the log-odds of each label, shape (k,).
+        learnt: By task what tells its labels by the vectors.
         epochs: How many it was trained for, fewer than asked for when it stopped early.
         history: The figures of each.
         parameters: How much of it trained.
@@ -109,8 +114,7 @@ class Finetuned:
 
     backbone: Backbone
     module: nn.Module
-    prototypes: Array
-    bias: Array
+    learnt: Mapping[str, Learnt]
     epochs: int
     history: Sequence[Epoch]
     parameters: ParameterTable
@@ -123,8 +127,8 @@ class Finetuned:
 def finetune(
     backbone: Backbone,
     rows: Rows,
+    tasks: Sequence[Task],
     *,
-    several: bool = False,
     held_out: Rows | None = None,
     stop_after: int | None = None,
     config: FinetuneConfig | None = None,
@@ -136,9 +140,8 @@ def finetune(
 
     Args:
         backbone: Freshly loaded.
-        rows: What to learn from. A row without any label is out of scope, and
-            a class of its own while learning, unless several labels may hold.
-        several: Whether each label stands for itself.
+        rows: What to learn from.
+        tasks: What to tell of them.
         held_out: Rows that tell when to stop.
         stop_after: Stop after this epoch, whatever the rates would still be.
         config: Options.
@@ -159,7 +162,7 @@ def finetune(
             f"{did_you_mean(config.method, METHODS)}"
         )
     torch.manual_seed(config.seed)
-    loop = Loop(backbone, rows, several=several, config=config)
+    loop = Loop(backbone, rows, tasks, config=config)
     history: list[Epoch] = []
     good = loop.weights()
     if checkpoints is not None and (kept := checkpoints.latest()) is not None:
@@ -183,9 +186,8 @@ def finetune(
         if checkpoints is not None:
             checkpoints.keep(loop.state(), good, history)
     loop.set_weights(good)
-    prototypes, bias = loop.labels(rows.targets.shape[1])
-    parameters = parameter_table(loop.module)
-    return Finetuned(backbone, loop.merged(), prototypes, bias, _best(history), tuple(history), parameters)
+    learnt, parameters = loop.learnt(), parameter_table(loop.module)
+    return Finetuned(backbone, loop.merged(), learnt, _best(history), tuple(history), parameters)
 
 
 def _best(history: Sequence[Epoch]) -> int:

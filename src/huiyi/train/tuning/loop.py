@@ -7,7 +7,7 @@ and the epoch's number. So a run that was interrupted goes on as if it had not b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ import numpy as np
 from huiyi.errors import DataError
 from huiyi.train.tuning.backbones import Backbone, pooled
 from huiyi.train.tuning.batches import Tokens
-from huiyi.train.tuning.losses import contrastive_loss, label_loss
 from huiyi.train.tuning.methods import METHODS
+from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
+from huiyi.values import Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,25 +27,23 @@ if TYPE_CHECKING:
     from huiyi.values import Array
 
 ROWS_READ_AT_ONCE = 64
-_SCALES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 
 class Loop:
-    """A backbone with prototypes on top, while it is tuned.
+    """A backbone with the objectives of some tasks on top, while it is tuned.
 
     Args:
         backbone: Freshly loaded; it is changed.
         rows: What to learn from.
-        several: Whether each label stands for itself.
+        tasks: What to tell of them.
         config: Options.
     """
 
-    def __init__(self, backbone: Backbone, rows: Rows, *, several: bool, config: FinetuneConfig) -> None:
+    def __init__(self, backbone: Backbone, rows: Rows, tasks: Sequence[Task], *, config: FinetuneConfig) -> None:
         import torch
 
-        self.backbone, self.several, self.config = backbone, several, config
-        self._tokens = Tokens(backbone.tokenizer, rows.texts, max_tokens=config.max_tokens)
-        self._targets = torch.from_numpy(self._with_none(rows.targets))
+        self.backbone, self.config = backbone, config
+        self._tokens = self._tokens_of(rows)
         self._batches = math.ceil(len(rows.texts) / config.batch_rows)
         self.steps = config.epochs * math.ceil(self._batches / config.accumulate)
         vectors = encode(backbone.module, backbone, self._tokens)
@@ -52,9 +51,10 @@ class Loop:
         self.module = self.method.attach(
             backbone.module, steps=max(1, self.steps), rng=np.random.default_rng(config.seed)
         )
-        self.prototypes = torch.nn.Parameter(torch.from_numpy(_means(vectors, self._targets.numpy())))
-        self.bias = torch.nn.Parameter(torch.zeros(self._targets.shape[1]))
-        self._label_weights = torch.from_numpy(_label_weights(self._targets.numpy(), config.balance))
+        self.objectives: Mapping[str, Objective] = {
+            task.name: objective_of(task, rows.targets[task.name], self._tokens, vectors, config) for task in tasks
+        }
+        self._prepared = self._prepared_of(rows, self._tokens)
         self._optimiser = torch.optim.AdamW(self._groups(), fused=True)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
         self._half = has_bfloat16()
@@ -71,10 +71,11 @@ class Loop:
         torch.manual_seed(config.seed * 1_000_003 + number)
         rng = np.random.default_rng([config.seed, number])
         step = number * math.ceil(self._batches / config.accumulate)
-        total, right, seen = 0.0, 0, 0
+        total, seen = 0.0, 0
+        right, questions = dict.fromkeys(self.objectives, 0), dict.fromkeys(self.objectives, 0)
         self.module.train()
         for place, rows in enumerate(self._tokens.shuffled(config.batch_rows, rng), 1):
-            loss, scores = self._loss(rows)
+            loss, asked = self._loss(rows)
             if not torch.isfinite(loss):
                 raise DataError(
                     f"tuning stopped in epoch {number + 1}, step {step + 1}: the loss is {loss.item()}, expected a "
@@ -82,48 +83,42 @@ class Loop:
                 )
             (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
             total += loss.item() * len(rows)
-            right += int((scores.argmax(dim=1) == self._targets[rows].argmax(dim=1)).sum())
             seen += len(rows)
+            for name, one in asked.items():
+                right[name] += told_right(one.scores, one.targets)
+                questions[name] += len(one.scores)
             if place % config.accumulate == 0 or place == self._batches:
                 self._step(step)
                 step += 1
             if tick is not None:
                 tick(len(rows))
         seconds = round(perf_counter() - started, 2)
-        figures = {"epoch": float(number + 1), "loss": total / seen, "seconds": seconds}
-        return figures if self.several else {**figures, "accuracy": right / seen}
+        shares = {name: right[name] / max(1, questions[name]) for name in right}
+        return {"epoch": float(number + 1), "loss": total / seen, "seconds": seconds, **self._named("accuracy", shares)}
 
     def measure(self, rows: Rows) -> dict[str, float]:
-        """Loss, and the share told right, of rows that it does not learn from.
-
-        The loss is that at the best scale: how sure to be is settled later, by
-        the blend, and is no reason to stop.
-        """
+        """Loss, and the share told right, of rows that it does not learn from."""
         import torch
 
-        tokens = Tokens(self.backbone.tokenizer, rows.texts, max_tokens=self.config.max_tokens)
-        vectors = torch.from_numpy(encode(self.module, self.backbone, tokens))
-        targets = torch.from_numpy(self._with_none(rows.targets))
+        tokens = self._tokens_of(rows)
+        prepared = self._prepared_of(rows, tokens)
+        asked: dict[str, list[Asked]] = {name: [] for name in self.objectives}
+        self.module.eval()
         with torch.inference_mode():
-            scores = self._scores(vectors)
-            targets = targets[:, : scores.shape[1]]
-            even = torch.ones(scores.shape[1])
-            losses = [
-                float(label_loss(scale * scores, targets, several=self.several, smoothing=0.0, weights=even))
-                for scale in _SCALES
-            ]
-            figures = {"held_out_loss": min(losses)}
-            if not self.several:
-                right = scores.argmax(dim=1) == targets.argmax(dim=1)
-                figures["held_out_accuracy"] = float(right.float().mean())
-        return figures
+            for some in tokens.by_length(ROWS_READ_AT_ONCE):
+                reading = self._read(tokens, some)
+                for name, objective in self.objectives.items():
+                    asked[name].append(objective.asked(reading, prepared[name][some]))
+            found = {name: measured(asked[name], several=one.several) for name, one in self.objectives.items()}
+        shares = {name: share for name, (_, share) in found.items()}
+        loss = sum(loss for loss, _ in found.values())
+        return {"held_out_loss": loss, **self._named("held_out_accuracy", shares)}
 
     def weights(self) -> dict[str, Tensor]:
         """Copies of all that trains."""
         return {
             **self.method.difference(self.module),
-            "prototypes": self.prototypes.detach().clone(),
-            "bias": self.bias.detach().clone(),
+            **{name: value.detach().clone() for name, value in self._own().items()},
         }
 
     def set_weights(self, weights: Mapping[str, Tensor]) -> None:
@@ -132,8 +127,8 @@ class Loop:
 
         rest = dict(weights)
         with torch.no_grad():
-            self.prototypes.copy_(rest.pop("prototypes"))
-            self.bias.copy_(rest.pop("bias"))
+            for name, value in self._own().items():
+                value.copy_(rest.pop(name))
         self.method.load_difference(self.module, rest)
 
     def state(self) -> dict[str, Tensor]:
@@ -163,42 +158,53 @@ class Loop:
         """The tuned module for serving."""
         return self.method.merged(self.module)
 
-    def labels(self, count: int) -> tuple[Array, Array]:
-        """A unit vector for each label, shape (count, d), and its bias."""
-        from torch.nn.functional import normalize
+    def learnt(self) -> dict[str, Learnt]:
+        """What each objective leaves behind."""
+        return {name: objective.learnt() for name, objective in self.objectives.items()}
 
-        with_none = normalize(self.prototypes.detach(), dim=1).numpy()
-        return with_none[:count].copy(), self.bias.detach().numpy()[:count].copy()
+    def _own(self) -> dict[str, nn.Parameter]:
+        """The parameters of all objectives, by task and name."""
+        return {
+            f"{task}/{name}": value
+            for task, objective in self.objectives.items()
+            for name, value in objective.parameters.items()
+        }
 
-    def _with_none(self, targets: Array) -> Array:
-        """Targets with a last column for rows that have no label, where one label a row is told and there are any."""
-        none = targets.sum(axis=1, keepdims=True) < 0.5
-        has_none = none.any() or getattr(self, "_has_none", False)
-        self._has_none = bool(has_none)
-        columns = [targets] if self.several or not has_none else [targets, none]
-        return np.hstack(columns).astype(np.float32)
+    def _tokens_of(self, rows: Rows) -> Tokens:
+        """The texts of some rows as the backbone reads them."""
+        return Tokens(self.backbone.tokenizer, rows.texts, max_tokens=self.config.max_tokens)
 
-    def _loss(self, rows: Any) -> tuple[Tensor, Tensor]:
-        """The loss of some rows, and their scores."""
+    def _prepared_of(self, rows: Rows, tokens: Tokens) -> dict[str, Tensor]:
+        """What is right of some rows, by task."""
+        return {name: one.prepared(rows.targets[name], tokens) for name, one in self.objectives.items()}
+
+    def _named(self, figure: str, values: Mapping[str, float]) -> dict[str, float]:
+        """A figure of each task of one label a text or word, with the task's name where there are several tasks."""
+        alone = len(self.objectives) == 1
+        return {
+            figure if alone else f"{figure} {name}": value
+            for name, value in values.items()
+            if not self.objectives[name].several
+        }
+
+    def _read(self, tokens: Tokens, rows: Any) -> Reading:
+        """What the module says of some texts."""
         import torch
 
-        ids, mask = self._tokens.batch(rows)
+        ids, mask = tokens.batch(rows)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            features = self.module(input_ids=ids, attention_mask=mask).last_hidden_state
-        vectors = pooled(features.float(), mask, self.backbone.pooling)
-        scores, targets = self._scores(vectors), self._targets[rows]
-        loss = label_loss(
-            scores, targets, several=self.several, smoothing=self.config.smoothing, weights=self._label_weights
-        )
-        if self.config.contrast:
-            loss = loss + self.config.contrast * contrastive_loss(vectors, targets, temperature=self.config.temperature)
-        return loss + self.method.penalty(self.module), scores
+            features = self.module(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        return Reading(pooled(features, mask, self.backbone.pooling), features)
 
-    def _scores(self, vectors: Tensor) -> Tensor:
-        """Log-odds of unit vectors."""
-        from torch.nn.functional import normalize
-
-        return self.config.sharpness * vectors @ normalize(self.prototypes, dim=1).T + self.bias
+    def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
+        """The loss of some rows, each task by the share of them that it knows, and what was asked."""
+        reading = self._read(self._tokens, rows)
+        loss, asked = self.method.penalty(self.module), {}
+        for name, objective in self.objectives.items():
+            asked[name] = one = objective.asked(reading, self._prepared[name][rows])
+            if one.rows:
+                loss = loss + objective.loss(reading, one) * (one.rows / len(rows))
+        return loss, asked
 
     def _step(self, step: int) -> None:
         """One step of the optimiser: the rate rises, then falls to nothing."""
@@ -228,8 +234,8 @@ class Loop:
             for name, parameter in self.module.named_parameters()
             if parameter.requires_grad
         ]
-        groups.append({"params": [self.prototypes, self.bias], "lr": config.prototype_rate, "weight_decay": 0.0})
-        return groups
+        own = [{"params": list(one.parameters.values())} for one in self.objectives.values()]
+        return groups + [{**group, "lr": config.prototype_rate, "weight_decay": 0.0} for group in own]
 
 
 def encode(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Array:
@@ -265,19 +271,3 @@ def _layer(name: str, layers: int) -> int:
         if part.isdecimal() and int(part) < layers:
             return int(part) + 1
     return 0 if "embed" in name or "wte" in name or "wpe" in name else layers
-
-
-def _means(vectors: Array, targets: Array) -> Array:
-    """The mean vector of each label's rows, of unit length, shape (k, d); of a label without rows that of all."""
-    sums = targets.T @ vectors
-    sums[targets.sum(axis=0) == 0] = vectors.sum(axis=0)
-    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    return np.asarray(means, dtype=np.float32)
-
-
-def _label_weights(targets: Array, balance: float) -> Array:
-    """What a row of each label counts, shape (k,): the mean over rows stays 1."""
-    counts = np.maximum(targets.sum(axis=0), 1)
-    weights = (counts.sum() / counts) ** balance
-    weights *= counts.sum() / (weights * counts).sum()
-    return np.asarray(weights, dtype=np.float32)

@@ -145,7 +145,7 @@ class Tuner:
         return finetune(
             load_backbone(self.name),
             rows,
-            several=self.lessons.task.kind == "several",
+            [self.lessons.task],
             held_out=told,
             stop_after=stop_after,
             config=config,
@@ -187,13 +187,15 @@ class Tuner:
         """The labels as a run left them, and the vectors of what it was taught."""
         several = self.lessons.task.kind == "several"
         config = PrototypesConfig(sharpness=self.config.sharpness)
-        head = PrototypesHead(several=several, config=config, prototypes=run.prototypes, bias=run.bias)
-        head.fit(vectors, np.zeros((len(vectors), len(run.prototypes))), np.zeros(len(vectors)))
+        learnt = run.learnt[self.lessons.task.name]
+        head = PrototypesHead(several=several, config=config, prototypes=learnt.weights, bias=learnt.bias)
+        head.fit(vectors, np.zeros((len(vectors), len(learnt.weights))), np.zeros(len(vectors)))
         return head
 
     def head_odds(self, run: Finetuned, vectors: Array) -> Array:
         """Log-odds of unit vectors by the labels as a run left them."""
-        odds: Array = self.config.sharpness * vectors @ run.prototypes.T + run.bias
+        learnt = run.learnt[self.lessons.task.name]
+        odds: Array = self.config.sharpness * vectors @ learnt.weights.T + learnt.bias
         return odds
 
     def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
@@ -219,18 +221,19 @@ class Tuner:
         if not self.lessons.unlabelled:
             return rows
         vectors = self._lesson_vectors[taught]
-        head = LogisticHead()
-        head.fit(vectors, rows.targets, rows.targets.argmax(axis=1))
+        name, head = self.lessons.task.name, LogisticHead()
+        targets = rows.targets[name]
+        head.fit(vectors, targets, targets.argmax(axis=1))
         odds = FIRST_GUESS * head.score(self._unlabelled_vectors).labels
-        guesses = np.vstack([rows.targets, _softmax(odds)])
+        guesses = np.vstack([targets, _softmax(odds)])
         known = np.arange(len(guesses)) < len(vectors)
         graph = neighbours(np.vstack([vectors, self._unlabelled_vectors]))
-        return Rows([*rows.texts, *self.lessons.unlabelled], propagate(graph, guesses, known))
+        return Rows([*rows.texts, *self.lessons.unlabelled], {name: propagate(graph, guesses, known)})
 
     def _rows(self, which: NDArray[Any]) -> Rows:
         """Some of the lessons."""
         places = np.flatnonzero(which) if which.dtype == bool else which
-        return Rows(self._texts(places), self.lessons.targets[places])
+        return Rows(self._texts(places), {self.lessons.task.name: self.lessons.targets[places]})
 
     def _texts(self, places: NDArray[np.intp]) -> list[str]:
         """The texts of some of the lessons."""
