@@ -40,6 +40,10 @@ class Perception:
         """What is perceived."""
         return tuple(self._perceivers)
 
+    def __getitem__(self, name: str) -> Perceiver:
+        """The perceiver of that name."""
+        return self._perceivers[name]
+
     def add(self, name: str, perceiver: Perceiver) -> None:
         """See one thing more, with a perceiver that is ready."""
         self._perceivers[name] = perceiver

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import huiyi
-from huiyi import Model, TrainConfig
+from huiyi import Columns, Model, TrainConfig
 from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
 from huiyi.values import Record
@@ -198,3 +198,32 @@ def test_without_the_library_that_serves_it(model: Model, tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r"huiyi\[onnx\]"):
         huiyi.load(tmp_path / "tuned").decide("where is my card")
+
+
+def test_several_tasks_share_one_backbone(config: TrainConfig) -> None:
+    rows = [
+        {"text": text, "intent": label if place % 4 else None, "polite": "yes" if "please" in text else "no"}
+        for place, (text, label) in enumerate(ROWS)
+    ]
+    columns = Columns(label="intent,polite")
+    model = huiyi.train(rows, columns=columns, config=config)
+    assert set(model.skills) == {"intent", "polite"}
+    assert "text@intent-polite" in model.perception.names
+    for name in model.skills:
+        told = huiyi.evaluate(model, huiyi.read(rows, columns)).tasks[name]
+        assert told.figures["accuracy"] > 0.8
+
+
+def test_a_tuned_task_is_added_and_the_others_stay(model: Model, config: TrainConfig, tmp_path: Path) -> None:
+    rows = [{"text": text, "polite": "yes" if "please" in text else "no"} for text, _ in ROWS]
+    model.save(tmp_path / "base")
+    base = huiyi.load(tmp_path / "base")
+    huiyi.train(rows, columns=Columns(label="polite"), config=config, add_to=base).save(tmp_path / "more")
+    more = huiyi.load(tmp_path / "more")
+    assert "text@polite" in more.perception.names
+    heard = {head.rpartition("/")[0] for head in more.skills["polite"].summary["weights"]}
+    assert "text@intent" not in heard  # it learnt other labels, of the same rows
+    texts = [text for text, _ in ROWS] + ["zebra", ""]
+    for first, second in zip(base.decide_all(texts), more.of("intent").decide_all(texts), strict=True):
+        assert first.probability == pytest.approx(second.probability, abs=1e-6)
+        assert (first.kind, first.label, first.in_scope) == (second.kind, second.label, second.in_scope)

@@ -37,6 +37,12 @@ class BackbonePerceiver:
         self.name, self.tuned = name, tuned
         self._encoder = encoder
 
+    @property
+    def encoder(self) -> OnnxEncoder:
+        """The exported backbone."""
+        assert self._encoder is not None, "it was neither given an encoder nor loaded"
+        return self._encoder
+
     def fit(self, records: Sequence[Record]) -> None:
         """Nothing to learn: the backbone is as it was exported."""
 
@@ -44,13 +50,11 @@ class BackbonePerceiver:
         self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
         """Return vectors of shape (n, d), and which records have a text."""
-        assert self._encoder is not None, "it was neither given an encoder nor loaded"
-        return TextPerceiver(prefix=self.name, encoder=self._encoder).perceive(records, tick=tick)
+        return TextPerceiver(prefix=self.name, encoder=self.encoder).perceive(records, tick=tick)
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The bytes of the ONNX file and of the tokenizer, which become files of the saved model."""
-        tool = self._encoder
-        assert tool is not None, "it was neither given an encoder nor loaded"
+        tool = self.encoder
         files = {_MODEL: tool.model, _TOKENIZER: tool.tokenizer.encode()}
         arrays = {name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()}
         return arrays, {

@@ -13,18 +13,19 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 
-from huiyi.align import FittedHead, folds_of
+from huiyi.align import folds_of
 from huiyi.errors import OptionError
 from huiyi.perceive import MARK, BackbonePerceiver
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.pipeline import Perception
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Fitted, Seen, fit_aligners, see
+from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.runs import begin
@@ -50,39 +51,45 @@ def fit_tuned(
     config: TrainConfig,
     session: Session,
 ) -> Fitted:
-    """Perceive, tune, leave torch, and align.
+    """Perceive, tune one backbone to all tasks at once, leave torch, and align.
 
     Raises:
-        OptionError: Labels cannot be passed on to unlabelled texts, because a row may have several.
+        OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
-    (task,) = tasks
-    if unlabelled and task.kind == "several":
+    if unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     name = config.encoder or _backbone_for(records)
     backbone = load_backbone(name)
     seen = see(tasks, records, perception, config, session)
-    lessons, notices = Lessons.of(task, seen, unlabelled)
+    lessons, notices = Lessons.of(tasks, seen, unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows), seed=config.seed)
-    frozen, signal = MARK + _slug(name), MARK + _slug(task.name)
-    if signal == frozen:
-        signal += "-tuned"
+    taken = () if perception is None else perception.names
+    frozen = MARK + _slug(name)
+    signal = _free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
     checkpoints = None
     if session.folder is not None:
         checkpoints = begin(session.folder, begun_with(name, lessons, tuning), resume=session.resume)
     tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
-    outside, more = tuner.exported(backbone, None)
-    seen = _heard(seen, frozen, outside, session)
+    known = _known(perception, frozen, name)
+    outside, more = (known, ()) if known else tuner.exported(backbone, None)
+    seen = seen if known else _heard(seen, frozen, outside, session)
     tuner.read(outside)
 
-    held_out, evident, epochs = tuner.evidence(folds_of(task, seen.context))
-    final = tuner.run("all", ~tuner.left_out(None), stop_after=epochs)
+    evidence = tuner.evidence(folds_of(tasks[0], seen.context))
+    final = tuner.run("all", ~tuner.left_out(None), stop_after=evidence.epochs)
     inside, still_more = tuner.exported(final.backbone, final)
     seen = _heard(seen, signal, inside, session, tuned=True)
-    head = tuner.head(final, tuner.spoken(seen, signal))
-    heads = {task.name: {f"{signal}/prototypes": FittedHead(head, held_out, evident)}}
+    vectors = tuner.spoken(seen, signal)
+    heads = {
+        task.name: {f"{signal}/prototypes": tuner.fitted(final, vectors, evidence, task, rows_of(task, records))}
+        for task in tasks
+    }
     found = fit_aligners(tasks, seen, session, fitted=heads)
-    report = {"backbone": tuner.name, "tuning": {**asdict(tuning), "epochs": epochs, **asdict(final.parameters)}}
+    report = {
+        "backbone": tuner.name,
+        "tuning": {**asdict(tuning), "epochs": evidence.epochs, **asdict(final.parameters)},
+    }
     return replace(found, report=report, notices=[*notices, *more, *still_more])
 
 
@@ -108,6 +115,31 @@ def _backbone_for(records: Sequence[Record]) -> str:
 def _epochs(rows: int) -> int:
     """How often all rows are seen."""
     return int(np.clip(round(ROWS_SEEN / max(1, rows)), FEWEST_EPOCHS, MOST_EPOCHS))
+
+
+def _known(perception: Perception | None, signal: str, backbone: str) -> OnnxEncoder | None:
+    """The backbone as it came, where a model that learns a task more hears it already.
+
+    Raises:
+        OptionError: Another of the same name is there.
+    """
+    if perception is None or signal not in perception.names:
+        return None
+    perceiver = perception[signal]
+    assert isinstance(perceiver, BackbonePerceiver), "what is marked so is a backbone"
+    if perceiver.encoder.name != backbone:
+        raise OptionError(
+            f"--encoder {backbone}: the model that learns a task more has another of this name, "
+            f"{perceiver.encoder.name}; expected that one. Rename the folder, or name that one"
+        )
+    return perceiver.encoder
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """A name that no signal has yet."""
+    while name in taken:
+        name += "-tuned"
+    return name
 
 
 def _slug(name: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import LogisticHead, PrototypesConfig, PrototypesHead, Scores
+from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores
 from huiyi.perceive import said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, ticks
@@ -52,28 +52,25 @@ class Lessons:
     """What is learnt from: the rows, and below them the texts that describe labels.
 
     Attributes:
-        task: The task.
+        tasks: The tasks.
         texts: What each says, "" where a row has no text.
-        targets: What is right of each, (n, k).
+        targets: By task what is right of each: shape (n, k), NaN where nothing is known.
         rows: How many of them are rows.
         unlabelled: Other texts, of which nothing is known.
     """
 
-    task: Task
+    tasks: Sequence[Task]
     texts: Sequence[str]
-    targets: Array
+    targets: Mapping[str, Array]
     rows: int
     unlabelled: Sequence[str]
 
     @classmethod
-    def of(cls, task: Task, seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
+    def of(cls, tasks: Sequence[Task], seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
         """Of what was seen, and what the user should know of the unlabelled texts."""
-        place = {name: column for column, name in enumerate(task.names)}
-        targets = np.zeros((len(seen.context.records) + len(seen.named), len(task.labels)), dtype=np.float32)
-        for row, record in enumerate(seen.context.records):
-            targets[row, [place[name] for name in record.labels_of(task.name) if name in place]] = 1
-        targets[np.arange(len(seen.context.records), len(targets)), [column for _, column in seen.named]] = 1
-        texts = [said(record) for record in [*seen.context.records, *seen.names.records]]
+        records = [*seen.context.records, *seen.names.records]
+        targets = {task.name: _targets(task, seen) for task in tasks}
+        texts = [said(record) for record in records]
         others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
         for text in texts:
             others.pop(alike(text), None)
@@ -85,7 +82,22 @@ class Lessons:
                 f"of {len(unlabelled):,} unlabelled texts {used:,} are used; the others are blank, or said before"
                 + (", or more than help" if step > 1 else "")
             )
-        return cls(task, texts, targets, len(seen.context.records), list(others.values())[::step]), notices
+        return cls(tasks, texts, targets, len(seen.context.records), list(others.values())[::step]), notices
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What runs that left rows out say of these.
+
+    Attributes:
+        told: By task, of all rows in their order.
+        evident: Boolean, shape (rows,): those that were told of.
+        epochs: After how many epochs the runs were best.
+    """
+
+    told: Mapping[str, Scores]
+    evident: NDArray[np.bool_]
+    epochs: int
 
 
 class Tuner:
@@ -133,6 +145,11 @@ class Tuner:
             out[rows] = True
         return out
 
+    def known(self, task: Task) -> NDArray[np.bool_]:
+        """Of which lessons it is known what is right."""
+        known: NDArray[np.bool_] = ~np.isnan(self.lessons.targets[task.name][:, 0])
+        return known
+
     def run(
         self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
     ) -> Finetuned:
@@ -145,7 +162,7 @@ class Tuner:
         return finetune(
             load_backbone(self.name),
             rows,
-            [self.lessons.task],
+            self.lessons.tasks,
             held_out=told,
             stop_after=stop_after,
             config=config,
@@ -161,10 +178,11 @@ class Tuner:
         if self.session.on_epoch is not None:
             self.session.on_epoch(what, figures)
 
-    def evidence(self, folds: NDArray[np.intp]) -> tuple[Scores, NDArray[np.bool_], int]:
-        """What runs that left rows out say of these, which rows those are, and after how many epochs runs were best."""
-        n, k = self.lessons.rows, self.lessons.targets.shape[1]
-        labels, nearest = np.zeros((n, k), np.float32), np.zeros(n, np.float32)
+    def evidence(self, folds: NDArray[np.intp]) -> Evidence:
+        """What runs that left rows out say of these."""
+        n = self.lessons.rows
+        labels = {task.name: np.zeros((n, len(task.labels)), np.float32) for task in self.lessons.tasks}
+        nearest = {task.name: np.zeros(n, np.float32) for task in self.lessons.tasks}
         evident, epochs, seen = np.zeros(n, dtype=bool), None, 0
         for fold in range(int(folds.max(initial=0)) + 1):
             rows = np.flatnonzero(folds == fold)
@@ -173,30 +191,54 @@ class Tuner:
             enough = evident.sum() >= ROWS_OF_EVIDENCE or seen >= MOST_ROWS_SEEN
             if enough or not len(asked) or not taught.any():
                 break
-            told = self._rows(asked) if epochs is None else None
-            run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=told)
+            held_out = self._rows(asked) if epochs is None else None
+            run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=held_out)
             epochs = epochs or run.epochs
             seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
-            known = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=self.config.max_tokens)
-            scores = self.head(run, known).score(run.encode(self._texts(asked), max_tokens=self.config.max_tokens))
-            labels[asked], nearest[asked] = scores.labels, scores.nearest
+            vectors = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=self.config.max_tokens)
+            answers = run.encode(self._texts(asked), max_tokens=self.config.max_tokens)
+            for task in self.lessons.tasks:
+                scores = self.head(run, vectors[self.known(task)[taught]], task).score(answers)
+                labels[task.name][asked], nearest[task.name][asked] = scores.labels, scores.nearest
             evident[rows] = True
-        return Scores(labels, nearest), evident, epochs or self.config.epochs
+        told = {name: Scores(labels[name], nearest[name]) for name in labels}
+        return Evidence(told, evident, epochs or self.config.epochs)
 
-    def head(self, run: Finetuned, vectors: Array) -> PrototypesHead:
-        """The labels as a run left them, and the vectors of what it was taught."""
-        several = self.lessons.task.kind == "several"
+    def fitted(
+        self, run: Finetuned, vectors: Array, evidence: Evidence, task: Task, rows: NDArray[np.intp]
+    ) -> FittedHead:
+        """The head of a task as a run left it, with the evidence on its rows.
+
+        Args:
+            run: On all lessons.
+            vectors: What the exported backbone says of the lessons that have a text.
+            evidence: By runs that left rows out.
+            task: The task.
+            rows: Those that teach it.
+        """
+        head = self.head(run, vectors[self.known(task)[self._spoken]], task)
+        told = evidence.told[task.name]
+        assert told.nearest is not None, "prototypes know how near a row is"
+        return FittedHead(head, Scores(told.labels[rows], told.nearest[rows]), evidence.evident[rows])
+
+    def head(self, run: Finetuned, vectors: Array, task: Task) -> PrototypesHead:
+        """The labels of a task as a run left them, and the vectors of what it was taught."""
         config = PrototypesConfig(sharpness=self.config.sharpness)
-        learnt = run.learnt[self.lessons.task.name]
-        head = PrototypesHead(several=several, config=config, prototypes=learnt.weights, bias=learnt.bias)
+        learnt = run.learnt[task.name]
+        head = PrototypesHead(
+            several=task.kind == "several", config=config, prototypes=learnt.weights, bias=learnt.bias
+        )
         head.fit(vectors, np.zeros((len(vectors), len(learnt.weights))), np.zeros(len(vectors)))
         return head
 
-    def head_odds(self, run: Finetuned, vectors: Array) -> Array:
-        """Log-odds of unit vectors by the labels as a run left them."""
-        learnt = run.learnt[self.lessons.task.name]
-        odds: Array = self.config.sharpness * vectors @ learnt.weights.T + learnt.bias
-        return odds
+    def shares(self, run: Finetuned, vectors: Array) -> Array:
+        """Probabilities of the labels of unit vectors as a run left them, one task's rows below the other's."""
+        widest = max(len(learnt.weights) for learnt in run.learnt.values())
+        parts = []
+        for learnt in run.learnt.values():
+            shares = _softmax(self.config.sharpness * vectors @ learnt.weights.T + learnt.bias)
+            parts.append(np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))))
+        return np.vstack(parts)
 
     def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
         """A backbone out of torch: that of a run, or as it was loaded."""
@@ -204,7 +246,7 @@ class Tuner:
         step = max(1, self._spoken.sum() // PARITY_ROWS)
         probe = self._texts(np.flatnonzero(self._spoken)[::step])
         tokenizer = tokenizer_json(backbone)
-        labels_of = (lambda vectors: _softmax(self.head_odds(run, vectors))) if run else None
+        labels_of = partial(self.shares, run) if run else None
         width, longest = backbone.width, self.config.max_tokens
         left = export(
             encoder_module(module, backbone.pooling),
@@ -220,24 +262,50 @@ class Tuner:
         """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
         if not self.lessons.unlabelled:
             return rows
-        vectors = self._lesson_vectors[taught]
-        name, head = self.lessons.task.name, LogisticHead()
-        targets = rows.targets[name]
-        head.fit(vectors, targets, targets.argmax(axis=1))
-        odds = FIRST_GUESS * head.score(self._unlabelled_vectors).labels
-        guesses = np.vstack([targets, _softmax(odds)])
-        known = np.arange(len(guesses)) < len(vectors)
-        graph = neighbours(np.vstack([vectors, self._unlabelled_vectors]))
-        return Rows([*rows.texts, *self.lessons.unlabelled], {name: propagate(graph, guesses, known)})
+        vectors = np.vstack([self._lesson_vectors[taught], self._unlabelled_vectors])
+        targets = {}
+        for task in self.lessons.tasks:
+            right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
+            right[: len(rows.texts)] = rows.targets[task.name]
+            known = ~np.isnan(right[:, 0])
+            if task.kind == "choice" and known.any():  # where several labels may hold there is nothing to pass on
+                right = _passed_on(vectors, right, known)
+            targets[task.name] = right
+        return Rows([*rows.texts, *self.lessons.unlabelled], targets)
 
     def _rows(self, which: NDArray[Any]) -> Rows:
         """Some of the lessons."""
         places = np.flatnonzero(which) if which.dtype == bool else which
-        return Rows(self._texts(places), {self.lessons.task.name: self.lessons.targets[places]})
+        return Rows(self._texts(places), {name: targets[places] for name, targets in self.lessons.targets.items()})
 
     def _texts(self, places: NDArray[np.intp]) -> list[str]:
         """The texts of some of the lessons."""
         return [self.lessons.texts[int(place)] for place in places]
+
+
+def _targets(task: Task, seen: Seen) -> Array:
+    """What is right of the rows and of the texts that name labels, NaN where nothing is known."""
+    place = {name: column for column, name in enumerate(task.names)}
+    records = seen.context.records
+    targets = np.full((len(records) + len(seen.named), len(task.labels)), np.nan, dtype=np.float32)
+    for row, record in enumerate(records):
+        if task.name in record.labels:
+            targets[row] = 0
+            targets[row, [place[name] for name in record.labels_of(task.name) if name in place]] = 1
+    for row, (name, column) in enumerate(seen.named, len(records)):
+        if name == task.name:
+            targets[row] = 0
+            targets[row, column] = 1
+    return targets
+
+
+def _passed_on(vectors: Array, targets: Array, known: NDArray[np.bool_]) -> Array:
+    """What rows get from those whose label is known, along the graph of nearest texts; all of shape (n, k)."""
+    head = LogisticHead()
+    head.fit(vectors[known], targets[known], targets[known].argmax(axis=1))
+    guesses = targets.copy()
+    guesses[~known] = _softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
+    return propagate(neighbours(vectors), guesses, known)
 
 
 def _softmax(odds: Array) -> Array:
@@ -250,6 +318,8 @@ def _softmax(odds: Array) -> Array:
 def begun_with(name: str, lessons: Lessons, config: FinetuneConfig) -> dict[str, str]:
     """What a run depends on, as it is compared when one is resumed."""
     rows = hashlib.sha256(json.dumps(lessons.texts).encode())
-    rows.update(lessons.targets.tobytes())
+    for task in lessons.tasks:
+        rows.update(json.dumps([task.name, task.kind, task.names]).encode())
+        rows.update(lessons.targets[task.name].tobytes())
     rows.update(json.dumps(lessons.unlabelled).encode())
     return {"rows": rows.hexdigest(), "options": json.dumps(asdict(config)), "encoder": name}
