@@ -147,6 +147,40 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
+class Ragged:
+    """Rows of different length, one under the other: what is perceived of the units of n texts.
+
+    Attributes:
+        values: Shape (m, d), all units of the first text, then those of the second.
+        splits: Where each text begins among them, and at last m, shape (n + 1,).
+        offsets: Start and end of each unit in its text, in characters, shape (m, 2).
+
+    Example:
+        >>> import numpy as np
+        >>> two = Ragged(np.arange(6.0).reshape(3, 2), np.array([0, 2, 3]), np.array([[0, 4], [5, 7], [0, 2]]))
+        >>> two.take([1, 1]).values.tolist(), len(two)
+        ([[4.0, 5.0], [4.0, 5.0]], 2)
+    """
+
+    values: Array
+    splits: Array
+    offsets: Array
+
+    def __len__(self) -> int:
+        """How many texts."""
+        return len(self.splits) - 1
+
+    def take(self, rows: Sequence[int] | Array) -> Ragged:
+        """Some of the texts, in this order."""
+        import numpy as np
+
+        places = [np.arange(self.splits[row], self.splits[row + 1]) for row in rows]
+        chosen = np.concatenate([*places, np.zeros(0, dtype=np.intp)]).astype(np.intp)
+        splits = np.concatenate([[0], np.cumsum([len(place) for place in places])]).astype(np.intp)
+        return Ragged(self.values[chosen], splits, self.offsets[chosen])
+
+
+@dataclass(frozen=True, eq=False)
 class Context:
     """What was perceived of n records.
 
@@ -156,11 +190,14 @@ class Context:
         present: Boolean, shape (n, number of signals), columns in the order
             of ``signals``. A row without a signal is absent there, and its
             numbers mean nothing.
+        tokens: Of some signals, what is perceived of each unit of the texts:
+            words, or the characters of scripts without spaces.
     """
 
     records: Sequence[Record]
     signals: Mapping[str, Signal]
     present: Array
+    tokens: Mapping[str, Ragged] = field(default_factory=lambda: _NOTHING)
 
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""

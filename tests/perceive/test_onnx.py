@@ -273,10 +273,13 @@ def test_batches_hold_each_text_once_and_are_small(texts: list[str], most: int) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BATCH_TOKENS", most)
         batches = list(token_batches(Letters(), texts))
-    assert sorted(row for batch in batches for row in batch.rows) == [i for i, text in enumerate(texts) if text]
+    assert sorted(window.row for batch in batches for window in batch.windows) == [
+        i for i, text in enumerate(texts) if text
+    ]
     for batch in batches:
-        assert batch.ids.size <= most or len(batch.rows) == 1
-        assert batch.ids.shape == batch.mask.shape == (len(batch.rows), max(len(texts[row]) for row in batch.rows))
-        for row, ids, mask in zip(batch.rows, batch.ids, batch.mask, strict=True):
+        assert batch.ids.size <= most or len(batch.windows) == 1
+        rows = [window.row for window in batch.windows]
+        assert batch.ids.shape == batch.mask.shape == (len(rows), max(len(texts[row]) for row in rows))
+        for row, ids, mask in zip(rows, batch.ids, batch.mask, strict=True):
             assert mask.tolist() == [1] * len(texts[row]) + [0] * (len(mask) - len(texts[row]))
             assert "".join(map(chr, ids[mask == 1])) == texts[row]

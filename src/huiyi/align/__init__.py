@@ -7,10 +7,11 @@ from huiyi.align.kernel import KernelConfig, KernelHead
 from huiyi.align.logistic import LogisticConfig, LogisticHead
 from huiyi.align.prototypes import PrototypesConfig, PrototypesHead
 from huiyi.align.scope import Scope
+from huiyi.align.spans import SpanEvidence, SpansAligner
 from huiyi.align.svm import SvmConfig, SvmHead
 
 __all__ = [
     "HEADS", "Aligner", "Blend", "FittedHead", "Head", "HeldOut", "KernelConfig", "KernelHead", "LogisticConfig",
-    "LogisticHead", "PrototypesConfig", "PrototypesHead", "Scope", "Scores", "SvmConfig", "SvmHead", "fit_blend",
-    "folds_of", "techniques_for",
+    "LogisticHead", "PrototypesConfig", "PrototypesHead", "Scope", "Scores", "SpanEvidence", "SpansAligner",
+    "SvmConfig", "SvmHead", "fit_blend", "folds_of", "techniques_for",
 ]  # fmt: skip

@@ -198,7 +198,7 @@ class Aligner:
             heads[name] = dict(options)
             found |= {f"{name}/{key}": value for key, value in arrays.items()}
         blend = {"weights": dict(self.blend.weights), "several": self.blend.several, "offset": self.blend.offset}
-        return found, {"heads": heads, "blend": blend, "scope": dict(config), "task": _plain(self.task)}
+        return found, {"heads": heads, "blend": blend, "scope": dict(config), "task": plain_task(self.task)}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
@@ -206,9 +206,7 @@ class Aligner:
         def of(part: str) -> dict[str, NDArray[Any]]:
             return {key[len(part) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{part}/")}
 
-        task = config["task"]
-        labels = tuple(Label(label["name"], label["descriptions"], tuple(label["actions"])) for label in task["labels"])
-        self.task = Task(task["name"], task["kind"], labels)
+        self.task = task_from(config["task"])
         self.blend = Blend(**config["blend"])
         self._scope = Scope()
         self._scope.from_arrays(of("scope"), config["scope"])
@@ -377,10 +375,16 @@ def _spread(told: Scores, rows: NDArray[np.intp], n: int) -> Scores:
     return Scores(labels, nearest)
 
 
-def _plain(task: Task) -> dict[str, Any]:
+def plain_task(task: Task) -> dict[str, Any]:
     """The task as JSON can hold it."""
     labels = [
         {"name": label.name, "descriptions": dict(label.descriptions), "actions": list(label.actions)}
         for label in task.labels
     ]
     return {"name": task.name, "kind": task.kind, "labels": labels}
+
+
+def task_from(plain: Mapping[str, Any]) -> Task:
+    """Take back what ``plain_task`` gave."""
+    labels = tuple(Label(label["name"], label["descriptions"], tuple(label["actions"])) for label in plain["labels"])
+    return Task(plain["name"], plain["kind"], labels)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.perceive.encoders.onnx import OnnxEncoder
-from huiyi.perceive.text import TextPerceiver
-from huiyi.values import Record
+from huiyi.perceive.text import TextPerceiver, said
+from huiyi.values import Ragged, Record, is_blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +51,27 @@ class BackbonePerceiver:
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
         """Return vectors of shape (n, d), and which records have a text."""
         return TextPerceiver(prefix=self.name, encoder=self.encoder).perceive(records, tick=tick)
+
+    @property
+    def hears_units(self) -> bool:
+        """Whether it also perceives words or characters, for spans: then ``perceive_units`` tells all at once."""
+        assert self._encoder is not None, "it was neither given an encoder nor loaded"
+        return self._encoder.hears_units
+
+    def perceive_units(
+        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
+    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_], Mapping[str, Ragged]]:
+        """Return what ``perceive`` does, and what ``Context.tokens`` holds, from one reading of each text."""
+        assert self._encoder is not None, "it was neither given an encoder nor loaded"
+        texts = [said(record) for record in records]
+        place: dict[str, int] = {}
+        rows = [place.setdefault(text, len(place)) for text in texts]
+        found = self._encoder.read(list(place), tick=tick)
+        assert found.units is not None, "the backbone was exported without a task of spans"
+        if tick is not None:
+            tick(len(texts) - len(place))
+        present = np.array([not is_blank(text) for text in texts], dtype=bool)
+        return {self.name: found.vectors[rows]}, present, {self.name: found.units.take(rows)}
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The bytes of the ONNX file and of the tokenizer, which become files of the saved model."""

@@ -220,7 +220,7 @@ def test_a_file_that_never_agrees_is_refused(bert: Pooled, tokenizer: str) -> No
         return np.full((len(vectors), 2), 1 / len(asked))
 
     with pytest.raises(
-        ExportError, match=r"answers otherwise .* largest difference of a probability is 0\.67"
+        ExportError, match=r"answers otherwise .* largest difference of a probability is 0\.083"
     ) as caught:
         exported(bert, tokenizer, labels_of=moody)
     assert isinstance(caught.value, HuiyiError)

@@ -33,7 +33,7 @@ def test_batches_hold_every_row_once_and_little_padding() -> None:
     other = list(tokens.shuffled(8, np.random.default_rng(2)))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(batches, other, strict=True))
-    ids, mask = tokens.batch(batches[0])
+    ids, mask = tokens.batch(batches[0]).values()
     assert ids.shape == mask.shape == (8, int(tokens.lengths[batches[0]].max()))
     assert mask.sum(dim=1).tolist() == tokens.lengths[batches[0]].tolist()
     assert (ids[mask == 0] == 0).all()

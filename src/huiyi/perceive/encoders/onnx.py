@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError, MissingExtraError
+from huiyi.perceive.encoders.units import Units, letter_cases, units_of
+from huiyi.values import Ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +28,14 @@ if TYPE_CHECKING:
 INPUTS = ("input_ids", "attention_mask")
 """The graph's inputs, int64 of shape (batch, length)."""
 
+CASE = "token_type_ids"
+"""A further input of a graph that is told how words are written, where its tokens do not say it; same shape."""
+
 OUTPUT = "vectors"
 """The graph's output, float32 of shape (batch, width): one vector of length 1 a text."""
+
+FEATURES = "features"
+"""A further output of a graph that hears units too, float32 of shape (batch, length, width)."""
 
 BATCH_TOKENS = 256  # keeps the working set near the size of a processor's cache; more is slower
 TEXTS_AT_ONCE = 2_048  # are cut into tokens and sorted by length together
@@ -35,18 +43,54 @@ SILENT = 4  # all but fatal: what goes wrong is raised, and need not be logged t
 
 
 @dataclass(frozen=True, eq=False)
+class Window:
+    """As much of a text as is read at once.
+
+    Attributes:
+        row: Where the text stands among those given.
+        text: The whole of it.
+        encoding: What the tokenizer made of this part of it.
+        is_first: Whether it is the beginning.
+    """
+
+    row: int
+    text: str
+    encoding: Any
+    is_first: bool
+
+
+@dataclass(frozen=True, eq=False)
 class TokenBatch:
     """Texts of similar length as one rectangle of tokens.
 
     Attributes:
-        rows: Where the b texts stand among those given, shape (b,).
+        windows: The b texts, or parts of them.
         ids: Token ids, filled up at the end, shape (b, length).
         mask: 1 where there is a token and 0 where it was filled up, same shape.
     """
 
-    rows: NDArray[np.intp]
+    windows: Sequence[Window]
     ids: NDArray[np.int64]
     mask: NDArray[np.int64]
+
+    def cases(self) -> NDArray[np.int64]:
+        """How the word of each token is written, shape (b, length). See ``letter_cases``."""
+        cases = np.zeros_like(self.ids)
+        cases[self.mask == 1] = np.concatenate([letter_cases(part.text, part.encoding) for part in self.windows])
+        return cases
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What an encoder says of n texts.
+
+    Attributes:
+        vectors: Shape (n, width).
+        units: Features of the first piece of each unit, where the graph tells them.
+    """
+
+    vectors: NDArray[np.float32]
+    units: Ragged | None
 
 
 class OnnxEncoder:
@@ -106,24 +150,47 @@ class OnnxEncoder:
             texts: Any strings.
             tick: Told how many texts were done since its last call.
         """
-        vectors = np.zeros((len(texts), self.widths[""]), dtype=np.float32)
+        return {"": self._read(texts, tick, with_units=False).vectors}
+
+    def read(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Read:
+        """Encode texts and their units in one go, longer ones window by window. See ``encode``."""
+        return self._read(texts, tick, with_units=self.hears_units)
+
+    @property
+    def hears_units(self) -> bool:
+        """Whether the graph tells units."""
+        _, session = self._open()
+        return FEATURES in [node.name for node in session.get_outputs()]
+
+    def _read(self, texts: Sequence[str], tick: Callable[[int], None] | None, *, with_units: bool) -> Read:
+        """Some texts at a time."""
+        width = self.widths[""]
+        vectors = np.zeros((len(texts), width), dtype=np.float32)
+        parts: dict[int, list[_Part]] = {}
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             some = texts[first : first + TEXTS_AT_ONCE]
             left = len(some)
-            for rows, found in self._encoded(some):
-                vectors[first + rows] = found
-                left -= len(rows)
-                if tick is not None:
-                    tick(len(rows))
+            for windows, found, features in self._encoded(some, with_units=with_units):
+                begun = [place for place, window in enumerate(windows) if window.is_first]
+                vectors[[first + windows[place].row for place in begun]] = found[begun]
+                if features is not None:
+                    for window, told in zip(windows, features, strict=True):
+                        units = units_of(window.text, window.encoding)
+                        parts.setdefault(first + window.row, []).append(_Part(units, told[units.places]))
+                left -= len(begun)
+                if tick is not None and begun:
+                    tick(len(begun))
             if left and tick is not None:
                 tick(left)  # those without tokens
-        return {"": vectors}
+        return Read(vectors, _in_order(parts, len(texts), width) if with_units else None)
 
-    def _encoded(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
-        """Yield some rows of the texts, shape (b,), and their vectors, shape (b, width)."""
+    def _encoded(
+        self, texts: Sequence[str], *, with_units: bool
+    ) -> Iterator[tuple[Sequence[Window], NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Yield b windows of the texts, their vectors (b, width), and the features of their tokens."""
         tokenizer, session = self._open()
-        run = partial(self._run, session)
-        batches = list(token_batches(tokenizer, texts))
+        run = partial(self._run, session, with_units)
+        batches = list(token_batches(tokenizer, texts, all_windows=with_units))
         at_once = min(self.threads or _usable_cores(), len(batches))
         if at_once < 2:
             yield from map(run, batches)
@@ -131,17 +198,22 @@ class OnnxEncoder:
         with ThreadPoolExecutor(at_once) as pool:
             yield from pool.map(run, batches)
 
-    def _run(self, session: Any, batch: TokenBatch) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """The rows of one batch and their vectors."""
+    def _run(
+        self, session: Any, with_units: bool, batch: TokenBatch
+    ) -> tuple[Sequence[Window], NDArray[np.float32], NDArray[np.float32] | None]:
+        """The windows of one batch and what is told of them."""
+        given = dict(zip(INPUTS, (batch.ids, batch.mask), strict=True))
+        if CASE in [node.name for node in session.get_inputs()]:
+            given[CASE] = batch.cases()
         try:
-            (found,) = session.run([OUTPUT], dict(zip(INPUTS, (batch.ids, batch.mask), strict=True)))
+            found = session.run([OUTPUT, FEATURES] if with_units else [OUTPUT], given)
         except Exception as error:  # onnxruntime's errors have no common base
             raise DataError(
                 f"encoder {self.name!r}: the ONNX file cannot take {len(batch.ids)} texts of {batch.ids.shape[1]} "
                 f"tokens ({_in_one_line(error)}). Expected one that takes any number of texts of up to "
                 f"{self.max_tokens} tokens. Export it with huiyi.train.tuning.export"
             ) from error
-        return batch.rows, found
+        return batch.windows, found[0], found[1] if with_units else None
 
     def _open(self) -> tuple[Any, Any]:
         """The tokenizer and the session, opened once."""
@@ -178,7 +250,7 @@ class OnnxEncoder:
         outputs = {node.name: node.shape for node in session.get_outputs()}
         width = self.widths[""]
         columns = outputs.get(OUTPUT, [0])[-1]  # a name where the file leaves them open
-        if inputs != sorted(INPUTS) or (columns not in (width, None) and not isinstance(columns, str)):
+        if set(inputs) - {CASE} != set(INPUTS) or (columns not in (width, None) and not isinstance(columns, str)):
             found = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
             raise DataError(
                 f"encoder {self.name!r}: the ONNX file maps {', '.join(inputs)} to {found}, expected "
@@ -209,11 +281,12 @@ def read_tokenizer(content: str, *, max_tokens: int) -> Any:
             "tokenizer.json. Save it anew with the version of tokenizers that is installed"
         ) from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    # Of a longer text each further window begins a quarter of its length before the end of the last.
+    tokenizer.enable_truncation(max_tokens, stride=(max_tokens - tokenizer.num_special_tokens_to_add(False)) // 4)
     return tokenizer
 
 
-def token_batches(tokenizer: Any, texts: Sequence[str]) -> Iterator[TokenBatch]:
+def token_batches(tokenizer: Any, texts: Sequence[str], *, all_windows: bool = False) -> Iterator[TokenBatch]:
     """Cut texts into tokens and yield them in batches of at most BATCH_TOKENS, the shortest first.
 
     A text longer than that is a batch of its own. Texts without any token are left out.
@@ -221,23 +294,59 @@ def token_batches(tokenizer: Any, texts: Sequence[str]) -> Iterator[TokenBatch]:
     Args:
         tokenizer: From ``read_tokenizer``.
         texts: Any strings.
+        all_windows: Whether longer texts are read to their end, window by window.
     """
-    # One by one, not as a batch: the library's own threads would take all cores, whatever the user said.
-    # A lone surrogate has no UTF-8.
-    encoded = [tokenizer.encode(text.encode("utf-8", "replace").decode()).ids for text in texts]
-    lengths = np.array([len(ids) for ids in encoded], dtype=np.intp)
-    order = np.argsort(lengths, kind="stable")
-    start = int(np.count_nonzero(lengths == 0))
-    while start < len(order):
+    windows: list[Window] = []
+    for row, given in enumerate(texts):
+        # One by one, not as a batch: the library's own threads would take all cores, whatever the user said.
+        text = given.encode("utf-8", "replace").decode()  # a lone surrogate has no UTF-8
+        encoding = tokenizer.encode(text)
+        parts = [encoding, *encoding.overflowing] if all_windows else [encoding]
+        windows += [Window(row, text, part, place == 0) for place, part in enumerate(parts) if part.ids]
+    windows.sort(key=lambda window: len(window.encoding.ids))
+    start = 0
+    while start < len(windows):
         end = start + 1
-        while end < len(order) and lengths[order[end]] * (end + 1 - start) <= BATCH_TOKENS:
+        while end < len(windows) and len(windows[end].encoding.ids) * (end + 1 - start) <= BATCH_TOKENS:
             end += 1
-        rows = order[start:end]
-        inside = np.arange(lengths[rows[-1]]) < lengths[rows, None]  # (batch, length)
+        some = windows[start:end]
+        lengths = np.array([len(window.encoding.ids) for window in some])
+        inside = np.arange(lengths[-1]) < lengths[:, None]  # (batch, length)
         ids = np.zeros(inside.shape, dtype=np.int64)
-        ids[inside] = np.concatenate([encoded[row] for row in rows])
-        yield TokenBatch(rows, ids, inside.astype(np.int64))
+        ids[inside] = np.concatenate([window.encoding.ids for window in some])
+        yield TokenBatch(some, ids, inside.astype(np.int64))
         start = end
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The units of one window, and what is told of each."""
+
+    units: Units
+    values: NDArray[np.float32]
+
+
+def _in_order(parts: Mapping[int, Sequence[_Part]], count: int, width: int) -> Ragged:
+    """The units of all texts; where two windows overlap, each tells the half that is nearer to its middle."""
+    values: list[NDArray[Any]] = [np.zeros((0, width), np.float32)]
+    offsets: list[NDArray[Any]] = [np.zeros((0, 2), np.intp)]
+    lengths = np.zeros(count, dtype=np.intp)
+    for row in range(count):
+        windows = [part for part in parts.get(row, ()) if len(part.values)]
+        windows.sort(key=lambda part: int(part.units.offsets[0, 0]))
+        begin = 0
+        for place, part in enumerate(windows):
+            end: float = np.inf
+            if place + 1 < len(windows):
+                end = (part.units.offsets[-1, 1] + windows[place + 1].units.offsets[0, 0]) // 2
+            starts = part.units.offsets[:, 0]
+            told = (begin <= starts) & (starts < end)
+            values.append(part.values[told])
+            offsets.append(part.units.offsets[told])
+            lengths[row] += told.sum()
+            begin = int(end) if end != np.inf else begin
+    splits = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
+    return Ragged(np.concatenate(values), splits, np.concatenate(offsets))
 
 
 def _usable_cores() -> int:

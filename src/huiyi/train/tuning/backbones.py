@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
+from huiyi.perceive.encoders.onnx import CASE
+from huiyi.perceive.encoders.units import CASES, CHARACTERS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -74,6 +76,7 @@ class Backbone:
         tokenizer: The one that belongs to it, with a padding token.
         pooling: How the features of the tokens become one vector: ``mean``, or the ``last`` of a decoder.
         width: Numbers a vector has.
+        sees_case: Whether it is told how words are written, beside its tokens.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Backbone:
     tokenizer: PreTrainedTokenizerBase
     pooling: str
     width: int
+    sees_case: bool = False
 
 
 def load_backbone(name: str) -> Backbone:
@@ -148,22 +152,53 @@ def pooled(features: Tensor, mask: Tensor, pooling: str) -> Tensor:
     return normalize(vectors, dim=-1)
 
 
-def encoder_module(module: nn.Module, pooling: str) -> nn.Module:
-    """A backbone as one module from token ids and mask to unit vectors, as it is exported."""
+def encoder_module(module: nn.Module, pooling: str, *, with_features: bool = False) -> nn.Module:
+    """A backbone as one module from tokens to unit vectors, and to the features of tokens, as it is exported."""
     from torch import nn
 
     class Pooled(nn.Module):
-        """Token ids and mask to unit vectors."""
+        """Token ids, mask, and what is said of letter case, to unit vectors, and to features."""
 
         def __init__(self) -> None:
             super().__init__()
             self.backbone = module
 
-        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            features = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            return pooled(features, attention_mask, pooling)
+        def forward(self, input_ids: Tensor, attention_mask: Tensor, *cases: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+            told = dict(zip([CASE], cases, strict=False))
+            features = self.backbone(input_ids=input_ids, attention_mask=attention_mask, **told).last_hidden_state
+            vectors = pooled(features, attention_mask, pooling)
+            return (vectors, features) if with_features else vectors
 
     return Pooled()
+
+
+def hears_units(backbone: Backbone, texts: Sequence[str]) -> Backbone:
+    """Prepare a backbone, which is changed, for tasks of spans.
+
+    Its tokenizer keeps the characters of scripts without spaces apart, as a
+    span may begin at each. Where tokens do not say how words are written, but
+    the texts differ in that, it is told by the type of each token.
+    """
+    from tokenizers import Regex, pre_tokenizers
+
+    whole = backbone.tokenizer.backend_tokenizer
+    apart = pre_tokenizers.Split(Regex(CHARACTERS), "isolated")
+    whole.pre_tokenizer = pre_tokenizers.Sequence([part for part in (whole.pre_tokenizer, apart) if part is not None])
+    embeddings = getattr(getattr(backbone.module, "embeddings", None), "token_type_embeddings", None)
+    upper, lower = (backbone.tokenizer(text)["input_ids"] for text in ("CARD", "card"))
+    if embeddings is None or upper != lower or all(text == text.lower() for text in texts):
+        return backbone
+    _widen(embeddings)
+    return replace(backbone, sees_case=True)
+
+
+def _widen(embeddings: nn.Embedding) -> None:
+    """Let an embedding of token types take one for each way to write a word. None says anything yet."""
+    import torch
+
+    common = embeddings.weight.detach()[:1]
+    embeddings.weight = torch.nn.Parameter(common.repeat(CASES, 1))
+    embeddings.num_embeddings = CASES
 
 
 def tokenizer_json(backbone: Backbone) -> str:

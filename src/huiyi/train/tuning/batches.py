@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from huiyi.perceive.encoders.onnx import CASE
+from huiyi.perceive.encoders.units import Units, letter_cases, units_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -23,26 +26,48 @@ class Tokens:
         tokenizer: Cuts texts into tokens.
         texts: The n texts.
         max_tokens: Of a longer text only the beginning is read.
+        sees_case: Whether it is told how words are written.
+        with_units: Whether the units are wanted too, for spans.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, max_tokens: int) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        texts: Sequence[str],
+        *,
+        max_tokens: int,
+        sees_case: bool = False,
+        with_units: bool = False,
+    ) -> None:
         self.ids: list[list[int]] = []
+        self.units: list[Units] = []
+        self._cases: list[list[int]] = []
         if texts:
-            self.ids = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"]
+            cut = tokenizer(list(texts), truncation=True, max_length=max_tokens)
+            self.ids = cut["input_ids"]
+            if with_units:
+                self.units = [units_of(text, part) for text, part in zip(texts, cut.encodings, strict=True)]
+            if sees_case:
+                self._cases = [letter_cases(text, part) for text, part in zip(texts, cut.encodings, strict=True)]
         self.lengths = np.array([len(ids) for ids in self.ids], dtype=np.intp)
         self._padding = int(tokenizer.pad_token_id)
 
-    def batch(self, rows: Sequence[int] | NDArray[np.intp]) -> tuple[Tensor, Tensor]:
-        """Ids and mask of some rows, both (rows, longest of them)."""
+    def batch(self, rows: Sequence[int] | NDArray[np.intp]) -> dict[str, Tensor]:
+        """What a backbone is given of some rows: ids, mask and what else it takes, each (rows, longest of them)."""
         import torch
 
         longest = max(1, int(self.lengths[rows].max()))
         ids = np.full((len(rows), longest), self._padding, dtype=np.int64)
         mask = np.zeros((len(rows), longest), dtype=np.int64)
+        given = {"input_ids": ids, "attention_mask": mask}
+        if self._cases:
+            given[CASE] = np.zeros_like(mask)
         for place, row in enumerate(rows):
             ids[place, : self.lengths[row]] = self.ids[row]
             mask[place, : self.lengths[row]] = 1
-        return torch.from_numpy(ids), torch.from_numpy(mask)
+            if self._cases:
+                given[CASE][place, : self.lengths[row]] = self._cases[row]
+        return {name: torch.from_numpy(values) for name, values in given.items()}
 
     def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
         """All texts once, ``rows`` at a time, those of like length together, in random order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from huiyi.errors import DataError, ExportError, MissingExtraError
-from huiyi.perceive.encoders.onnx import INPUTS, OUTPUT, OnnxEncoder, read_tokenizer, token_batches
+from huiyi.perceive.encoders.onnx import (
+    CASE,
+    FEATURES,
+    INPUTS,
+    OUTPUT,
+    OnnxEncoder,
+    Read,
+    read_tokenizer,
+    token_batches,
+)
+from huiyi.perceive.encoders.units import units_of
 from huiyi.train.tuning.blocks import in_blocks
 
 if TYPE_CHECKING:
@@ -43,12 +53,15 @@ class Parity:
         agreement: Share of the texts whose most probable label is the same, or
             was the most probable but for TIE; None likewise.
         rows: How many texts were compared.
+        tag_agreement: Share of the units of all texts whose most probable tag
+            is the same, or was but for TIE; None where no tags were asked for.
     """
 
     cosine_distance: float
     probability_difference: float | None
     agreement: float | None
     rows: int
+    tag_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +95,11 @@ class ParityTolerance:
             )
             if value is not None and not value <= most  # which is also true of NaN
         ]
-        if parity.agreement is not None and not parity.agreement >= self.agreement:
-            past.append(f"{parity.agreement:.1%} of the labels agree, expected at least {self.agreement:.1%}")
+        past += [
+            f"{share:.1%} of the {name} agree, expected at least {self.agreement:.1%}"
+            for name, share in (("labels", parity.agreement), ("tags", parity.tag_agreement))
+            if share is not None and not share >= self.agreement
+        ]
         return "; ".join(past)
 
 
@@ -117,6 +133,8 @@ def export(
     max_tokens: int,
     quantised: bool = True,
     labels_of: Callable[[Array], Array] | None = None,
+    tags_of: Callable[[Array], Array] | None = None,
+    sees_case: bool = False,
     tolerance: ParityTolerance | None = None,
 ) -> Exported:
     """Write an encoder as an ONNX file, and hold it to the encoder's own answers.
@@ -127,8 +145,9 @@ def export(
     Args:
         encoder: From ``input_ids`` and ``attention_mask``, both int64 of shape
             (batch, length), to vectors of length 1, shape (batch, width), in
-            single precision. Adapters should be merged: the file keeps them as
-            they are. It is left as it was.
+            single precision. With ``tags_of`` it also gives features of the
+            tokens, shape (batch, length, width). Adapters should be merged: the
+            file keeps them as they are. It is left as it was.
         tokenizer_json: The text of its ``tokenizer.json``.
         texts: Real ones, on which it is compared. Some hundred are enough.
         width: Columns of the vectors.
@@ -136,6 +155,9 @@ def export(
         quantised: Whether to try 8 bits.
         labels_of: Maps vectors (n, width) to probabilities (n, labels), to
             compare these too.
+        tags_of: Maps the features of m units, shape (m, width), to
+            probabilities (m, tags), to compare these too.
+        sees_case: Whether the encoder's third input says how words are written.
         tolerance: For 8 bits; None takes the defaults. For 32 bits it is EXACT.
 
     Raises:
@@ -160,9 +182,10 @@ def export(
     if not texts:
         raise DataError("export: there is no text to compare the file on; expected some hundred. Give training texts")
     with _at_rest(encoder):
-        plain = _written(encoder, min(TRACED_TOKENS, max_tokens))
-        expected = _expected(encoder, read_tokenizer(tokenizer_json, max_tokens=max_tokens), texts, width=width)
-    labels = labels_of(expected) if labels_of else None
+        outputs = (OUTPUT, FEATURES) if tags_of else (OUTPUT,)
+        plain = _written(encoder, min(TRACED_TOKENS, max_tokens), (*INPUTS, CASE) if sees_case else INPUTS, outputs)
+        tokenizer = read_tokenizer(tokenizer_json, max_tokens=max_tokens)
+        expected = _expected(encoder, tokenizer, texts, width=width, sees_case=sees_case)
     attempts: list[tuple[Precision, Callable[[], bytes], ParityTolerance]] = [("fp32", lambda: plain, EXACT)]
     if quantised:
         attempts.insert(0, ("int8", lambda: in_blocks(plain), tolerance or ParityTolerance()))
@@ -171,11 +194,11 @@ def export(
         model = make()
         served = OnnxEncoder("exported", model, tokenizer_json, width=width, max_tokens=max_tokens)
         try:
-            vectors = served.encode(texts)[""]
+            read = served.read(texts)
         except DataError as error:  # it cannot be opened or run
             past = str(error)
         else:
-            parity = _parity(expected, vectors, labels, labels_of(vectors) if labels_of else None)
+            parity = _parity(expected, read, labels_of, tags_of)
             past = limits.exceeded_by(parity)
             if not past:
                 return Exported(model, precision, parity, tuple(notices))
@@ -202,7 +225,7 @@ def _at_rest(encoder: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _written(encoder: torch.nn.Module, length: int) -> bytes:
+def _written(encoder: torch.nn.Module, length: int, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
     """The encoder as an ONNX file of 32 bits, traced on two texts of ``length`` and half as many tokens."""
     import torch
 
@@ -213,7 +236,7 @@ def _written(encoder: torch.nn.Module, length: int) -> bytes:
     ids = torch.ones((2, length), dtype=torch.int64, device=_device(encoder))
     mask = torch.ones_like(ids)
     mask[1, (length + 1) // 2 :] = 0
-    axes = {name: {0: "batch", 1: "length"} for name in INPUTS} | {OUTPUT: {0: "batch"}}
+    axes = {name: {0: "batch", 1: "length"} for name in (*inputs, FEATURES)} | {OUTPUT: {0: "batch"}}
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         # It warns that it is the older exporter. The newer one takes eight times as long and cannot write T5.
         # It warns also of what it may have traced wrongly; whether it has is seen when the file is compared.
@@ -222,11 +245,11 @@ def _written(encoder: torch.nn.Module, length: int) -> bytes:
         try:
             torch.onnx.export(
                 encoder,
-                (ids, mask),
+                (ids, mask, torch.zeros_like(ids))[: len(inputs)],
                 file,
-                input_names=list(INPUTS),
-                output_names=[OUTPUT],
-                dynamic_axes=axes,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes={name: axes[name] for name in (*inputs, *outputs)},
                 opset_version=OPSET,
                 dynamo=False,
             )
@@ -239,27 +262,45 @@ def _written(encoder: torch.nn.Module, length: int) -> bytes:
         return file.read_bytes()
 
 
-def _expected(encoder: torch.nn.Module, tokenizer: Any, texts: Sequence[str], *, width: int) -> Array:
-    """What the encoder says of each text alone, shape (n, width).
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """What the encoder says in torch: vectors (n, width), and features of the units of the texts ``whole``."""
+
+    vectors: Array
+    features: Array
+    whole: Sequence[int]
+
+
+def _expected(
+    encoder: torch.nn.Module, tokenizer: Any, texts: Sequence[str], *, width: int, sees_case: bool
+) -> _Expected:
+    """What the encoder says of each text alone, and of the units of those that are one window.
 
     The file is asked for many at once, so it is refused too if its texts depend on each other.
     """
     import torch
 
     vectors = np.zeros((len(texts), width), dtype=np.float32)
+    features, whole = [np.zeros((0, width), np.float32)], []
     device = _device(encoder)
     with torch.no_grad():
         for row, text in enumerate(texts):
             for batch in token_batches(tokenizer, [text]):  # none, if it has no tokens
-                ids, mask = (torch.from_numpy(values).to(device) for values in (batch.ids, batch.mask))
-                found = encoder(ids, mask).float().cpu().numpy()
-                if found.shape != (1, width):
+                given = (batch.ids, batch.mask, batch.cases())[: 2 + sees_case]
+                found = encoder(*(torch.from_numpy(values).to(device) for values in given))
+                both = found if isinstance(found, tuple) else (found,)
+                vector, *told = (part.float().cpu().numpy() for part in both)
+                if vector.shape != (1, width):
                     raise ValueError(
-                        f"export: the encoder gives vectors of shape {found.shape}, expected {(1, width)}. "
+                        f"export: the encoder gives vectors of shape {vector.shape}, expected {(1, width)}. "
                         "Set width to the number of its columns"
                     )
-                vectors[row] = found
-    return vectors
+                vectors[row] = vector
+                (window,) = batch.windows
+                if told and not window.encoding.overflowing:
+                    features.append(told[0][0, units_of(window.text, window.encoding).places])
+                    whole.append(row)
+    return _Expected(vectors, np.concatenate(features), whole)
 
 
 def _device(encoder: torch.nn.Module) -> torch.device:
@@ -269,15 +310,30 @@ def _device(encoder: torch.nn.Module) -> torch.device:
     return next((weight.device for weight in encoder.parameters()), torch.device("cpu"))
 
 
-def _parity(expected: Array, served: Array, labels: Array | None, served_labels: Array | None) -> Parity:
-    """Compare two sets of vectors, both (n, width), and of probabilities, both (n, labels)."""
-    left, right = expected.astype(np.float64), served.astype(np.float64)
+def _parity(
+    expected: _Expected,
+    read: Read,
+    labels_of: Callable[[Array], Array] | None,
+    tags_of: Callable[[Array], Array] | None,
+) -> Parity:
+    """How far what was read is from what was expected."""
+    left, right = expected.vectors.astype(np.float64), read.vectors.astype(np.float64)
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     cosines = np.einsum("ij,ij->i", left, right) / np.where(lengths == 0, 1, lengths)
     same = (left == right).all(axis=1)  # also those without tokens, which have no direction
-    distance = float(np.where(same, 0, 1 - cosines).max())
-    if labels is None or served_labels is None:
-        return Parity(distance, None, None, len(left))
-    chosen = np.take_along_axis(labels, served_labels.argmax(axis=1)[:, None], axis=1)[:, 0]
-    agreement = float((labels.max(axis=1) - chosen <= TIE).mean())
-    return Parity(distance, float(np.abs(labels - served_labels).max()), agreement, len(left))
+    parity = Parity(float(np.where(same, 0, 1 - cosines).max()), None, None, len(left))
+    if labels_of is not None:
+        labels, served = labels_of(expected.vectors), labels_of(read.vectors)
+        difference = float(np.abs(labels - served).max())
+        parity = replace(parity, probability_difference=difference, agreement=_agreement(labels, served))
+    if tags_of is not None and len(expected.features):
+        assert read.units is not None, "it was written with features"
+        units = read.units.take(expected.whole).values
+        parity = replace(parity, tag_agreement=_agreement(tags_of(expected.features), tags_of(units)))
+    return parity
+
+
+def _agreement(labels: Array, served: Array) -> float:
+    """Share of the rows whose most probable label is the same, or was but for TIE; both (n, labels)."""
+    chosen = np.take_along_axis(labels, served.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return float((labels.max(axis=1) - chosen <= TIE).mean())

@@ -22,11 +22,10 @@ import numpy as np
 
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.train.tuning.backbones import Backbone
-from huiyi.train.tuning.batches import Tokens
-from huiyi.train.tuning.loop import Loop, encode
+from huiyi.train.tuning.loop import Loop, encode, encode_units, tokens_of
 from huiyi.train.tuning.methods import METHODS, ParameterTable, parameter_table
 from huiyi.train.tuning.objectives import Learnt
-from huiyi.values import Task
+from huiyi.values import Ragged, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -92,7 +91,8 @@ class Rows:
         targets: By task. Of ``choice`` and ``several`` shape (n, k), 1 where
             right. A row with NaN says nothing to that task. A row without any
             label is out of scope, and a class of its own while learning,
-            unless several labels may hold.
+            unless several labels may hold. Of ``spans`` the spans of each text,
+            or None where nothing is known.
     """
 
     texts: Sequence[str]
@@ -121,7 +121,12 @@ class Finetuned:
 
     def encode(self, texts: Sequence[str], *, max_tokens: int) -> Array:
         """Unit vectors of texts, shape (n, d)."""
-        return encode(self.module, self.backbone, Tokens(self.backbone.tokenizer, texts, max_tokens=max_tokens))
+        return encode(self.module, self.backbone, tokens_of(self.backbone, texts, max_tokens=max_tokens))
+
+    def encode_units(self, texts: Sequence[str], *, max_tokens: int) -> Ragged:
+        """Features of the units of texts, of longer ones as far as they are read."""
+        tokens = tokens_of(self.backbone, texts, max_tokens=max_tokens, with_units=True)
+        return encode_units(self.module, self.backbone, tokens)
 
 
 def finetune(

@@ -7,7 +7,7 @@ and the epoch's number. So a run that was interrupted goes on as if it had not b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,10 @@ from huiyi.train.tuning.backbones import Backbone, pooled
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
-from huiyi.values import Task
+from huiyi.values import Ragged, Task
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from huiyi.train.tuning.finetune import FinetuneConfig, Rows
@@ -43,6 +44,7 @@ class Loop:
         import torch
 
         self.backbone, self.config = backbone, config
+        self._with_units = any(task.kind == "spans" for task in tasks)
         self._tokens = self._tokens_of(rows)
         self._batches = math.ceil(len(rows.texts) / config.batch_rows)
         self.steps = config.epochs * math.ceil(self._batches / config.accumulate)
@@ -172,7 +174,7 @@ class Loop:
 
     def _tokens_of(self, rows: Rows) -> Tokens:
         """The texts of some rows as the backbone reads them."""
-        return Tokens(self.backbone.tokenizer, rows.texts, max_tokens=self.config.max_tokens)
+        return tokens_of(self.backbone, rows.texts, max_tokens=self.config.max_tokens, with_units=self._with_units)
 
     def _prepared_of(self, rows: Rows, tokens: Tokens) -> dict[str, Tensor]:
         """What is right of some rows, by task."""
@@ -191,10 +193,10 @@ class Loop:
         """What the module says of some texts."""
         import torch
 
-        ids, mask = tokens.batch(rows)
+        given = tokens.batch(rows)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            features = self.module(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        return Reading(pooled(features, mask, self.backbone.pooling), features)
+            features = self.module(**given).last_hidden_state.float()
+        return Reading(pooled(features, given["attention_mask"], self.backbone.pooling), features)
 
     def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
         """The loss of some rows, each task by the share of them that it knows, and what was asked."""
@@ -238,18 +240,41 @@ class Loop:
         return groups + [{**group, "lr": config.prototype_rate, "weight_decay": 0.0} for group in own]
 
 
+def tokens_of(backbone: Backbone, texts: Sequence[str], *, max_tokens: int, with_units: bool = False) -> Tokens:
+    """Texts as a backbone reads them."""
+    sees_case = backbone.sees_case
+    return Tokens(backbone.tokenizer, texts, max_tokens=max_tokens, sees_case=sees_case, with_units=with_units)
+
+
 def encode(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Array:
     """Unit vectors of texts by a module, shape (n, d), in single precision."""
+    vectors = np.zeros((len(tokens.ids), backbone.width), dtype=np.float32)
+    for rows, reading in _readings(module, backbone, tokens):
+        vectors[rows] = reading.vectors.numpy()
+    return vectors
+
+
+def encode_units(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Ragged:
+    """Features of the first piece of each unit of texts by a module, in single precision."""
+    splits = np.concatenate([[0], np.cumsum([len(units.places) for units in tokens.units])]).astype(np.intp)
+    values = np.zeros((splits[-1], backbone.width), dtype=np.float32)
+    for rows, reading in _readings(module, backbone, tokens):
+        for row, features in zip(rows, reading.features, strict=True):
+            values[splits[row] : splits[row + 1]] = features[tokens.units[row].places].numpy()
+    offsets = [units.offsets for units in tokens.units]
+    return Ragged(values, splits, np.concatenate([np.zeros((0, 2), np.intp), *offsets]))
+
+
+def _readings(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Iterator[tuple[NDArray[np.intp], Reading]]:
+    """What a module says of some rows after others."""
     import torch
 
-    vectors = np.zeros((len(tokens.ids), backbone.width), dtype=np.float32)
     module.eval()
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
         for rows in tokens.by_length(ROWS_READ_AT_ONCE):
-            ids, mask = tokens.batch(rows)
-            features = module(input_ids=ids, attention_mask=mask).last_hidden_state
-            vectors[rows] = pooled(features.float(), mask, backbone.pooling).numpy()
-    return vectors
+            given = tokens.batch(rows)
+            features = module(**given).last_hidden_state.float()
+            yield rows, Reading(pooled(features, given["attention_mask"], backbone.pooling), features)
 
 
 def has_bfloat16() -> bool:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from huiyi.align.lattice import tags_of
 from huiyi.train.tuning.losses import contrastive_loss, label_loss
-from huiyi.values import Task
+from huiyi.values import Span, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from huiyi.train.tuning.batches import Tokens
     from huiyi.train.tuning.finetune import FinetuneConfig
     from huiyi.values import Array
+
+NOT_ASKED = -1
+"""The tag of a piece that nothing is asked of."""
+
+DROPPED = 0.1
+"""Share of the features of a unit that are left out while learning."""
 
 _SCALES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 
@@ -45,8 +52,8 @@ class Learnt:
 
     Attributes:
         weights: A row for each label, shape (k, d): unit vectors, the
-            prototypes, of a task of labels.
-        bias: Added to the log-odds of each label, shape (k,).
+            prototypes, of a task of labels. Of a task of spans, for each tag.
+        bias: Added to the log-odds of each, shape (k,).
     """
 
     weights: Array
@@ -58,7 +65,7 @@ class Asked:
     """What an objective was asked, and what it answered.
 
     Attributes:
-        scores: Log-odds, shape (m, k).
+        scores: Log-odds of m rows, or of the units of all rows, shape (m, k).
         targets: Shape (m, k), 1 where right.
         rows: How many rows it was asked about.
     """
@@ -153,8 +160,60 @@ class LabelObjective:
         return np.hstack([targets, none])[:, : self._columns].astype(np.float32)
 
 
+class SpanObjective:
+    """Spans: a line for each tag of the first piece of each unit.
+
+    Args:
+        task: Its labels are those of the spans.
+        width: Columns of the features.
+    """
+
+    several = False
+
+    def __init__(self, task: Task, width: int) -> None:
+        import torch
+
+        self._task = task
+        self._tags = 2 * len(task.labels) + 1
+        # It begins with nothing: all tags are as likely, and the backbone waits for the first step.
+        weights, bias = (torch.nn.Parameter(torch.zeros(size)) for size in ((self._tags, width), (self._tags,)))
+        self.parameters: Mapping[str, Parameter] = {"weights": weights, "bias": bias}
+
+    def prepared(self, targets: Sequence[Sequence[Span] | None], tokens: Tokens) -> Tensor:
+        """The tag of each piece, shape (n, longest); NOT_ASKED where no unit begins, or nothing is known."""
+        import torch
+
+        tags = np.full((len(targets), int(tokens.lengths.max(initial=1))), NOT_ASKED, dtype=np.int64)
+        for row, (spans, units) in enumerate(zip(targets, tokens.units, strict=True)):
+            if spans is not None:
+                tags[row, units.places] = tags_of(units.offsets, spans, self._task.names)
+        return torch.from_numpy(tags)
+
+    def asked(self, reading: Reading, prepared: Tensor) -> Asked:
+        """Scores of the units of the rows whose spans are known."""
+        from torch.nn.functional import dropout, linear, one_hot
+
+        tags = prepared[:, : reading.features.shape[1]]
+        features = dropout(reading.features[tags != NOT_ASKED], DROPPED, training=reading.features.requires_grad)
+        scores = linear(features, self.parameters["weights"], self.parameters["bias"])
+        known = int((prepared != NOT_ASKED).any(dim=1).sum())
+        return Asked(scores, one_hot(tags[tags != NOT_ASKED], self._tags).to(scores.dtype), known)
+
+    def loss(self, reading: Reading, asked: Asked) -> Tensor:
+        """Cross-entropy of the units."""
+        even = asked.targets.new_ones(self._tags)
+        return label_loss(asked.scores, asked.targets, several=False, smoothing=0.0, weights=even)
+
+    def learnt(self) -> Learnt:
+        """The lines."""
+        weights, bias = (self.parameters[name].detach().numpy().copy() for name in ("weights", "bias"))
+        return Learnt(weights, bias)
+
+
 def objective_of(task: Task, targets: Any, tokens: Tokens, vectors: Array, config: FinetuneConfig) -> Objective:
     """The objective of a task, before it has learnt anything."""
+    if task.kind == "spans":
+        return SpanObjective(task, vectors.shape[1])
     return LabelObjective(targets, vectors, several=task.kind == "several", config=config)
 
 
