@@ -179,6 +179,11 @@ class Ragged:
         splits = np.concatenate([[0], np.cumsum([len(place) for place in places])]).astype(np.intp)
         return Ragged(self.values[chosen], splits, self.offsets[chosen])
 
+    def offsets_of(self, row: int) -> Array:
+        """Start and end of each unit of one text."""
+        offsets: Array = self.offsets[self.splits[row] : self.splits[row + 1]]
+        return offsets
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -202,7 +207,8 @@ class Context:
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""
         signals = {name: signal[which] for name, signal in self.signals.items()}
-        return Context([self.records[row] for row in which], signals, self.present[which])
+        tokens = {name: units.take(which) for name, units in self.tokens.items()}
+        return Context([self.records[row] for row in which], signals, self.present[which], tokens)
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,6 +63,9 @@ PACKAGED: dict[str, Callable[[], Path]] = {MINILM: minilm_folder, E5: _e5}
 PREFIXES = {E5: "query: "}
 """What a backbone expects before each text, because it was trained so."""
 
+CASE_WEIGHTS = "token_type_embeddings.weight"
+"""The parameter that says how words are written, where a backbone is told so."""
+
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
 
 

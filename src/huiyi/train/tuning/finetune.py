@@ -15,7 +15,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class FinetuneConfig:
         temperature: Of the contrastive loss.
         sharpness: What cosines are multiplied with to become log-odds.
         balance: 0 counts all rows alike, 1 all labels.
-        max_tokens: Of a longer text only the beginning is read.
+        max_tokens: Of a longer text only the beginning is learnt from.
         patience: Epochs without a better held-out loss after which it stops; 0 never stops early.
         seed: Of everything that is drawn.
     """
@@ -123,10 +123,11 @@ class Finetuned:
         """Unit vectors of texts, shape (n, d)."""
         return encode(self.module, self.backbone, tokens_of(self.backbone, texts, max_tokens=max_tokens))
 
-    def encode_units(self, texts: Sequence[str], *, max_tokens: int) -> Ragged:
-        """Features of the units of texts, of longer ones as far as they are read."""
+    def tag_odds(self, task: str, texts: Sequence[str], *, max_tokens: int) -> Ragged:
+        """What a task of spans says of the units of texts: log-odds of its tags. Of longer ones only the beginning."""
         tokens = tokens_of(self.backbone, texts, max_tokens=max_tokens, with_units=True)
-        return encode_units(self.module, self.backbone, tokens)
+        units = encode_units(self.module, self.backbone, tokens)
+        return replace(units, values=self.learnt[task].odds(units.values))
 
 
 def finetune(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.train.tuning.backbones import Backbone, pooled
+from huiyi.train.tuning.backbones import CASE_WEIGHTS, Backbone, pooled
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
@@ -44,11 +44,14 @@ class Loop:
         import torch
 
         self.backbone, self.config = backbone, config
+        self._fresh = (CASE_WEIGHTS,) if backbone.sees_case else ()  # begin with nothing, as what objectives add does
         self._with_units = any(task.kind == "spans" for task in tasks)
         self._tokens = self._tokens_of(rows)
         self._batches = math.ceil(len(rows.texts) / config.batch_rows)
         self.steps = config.epochs * math.ceil(self._batches / config.accumulate)
-        vectors = encode(backbone.module, backbone, self._tokens)
+        vectors = np.zeros((0, backbone.width), dtype=np.float32)
+        if any(task.kind != "spans" for task in tasks):
+            vectors = encode(backbone.module, backbone, self._tokens)
         self.method = METHODS[config.method]()
         self.module = self.method.attach(
             backbone.module, steps=max(1, self.steps), rng=np.random.default_rng(config.seed)
@@ -83,7 +86,8 @@ class Loop:
                     f"tuning stopped in epoch {number + 1}, step {step + 1}: the loss is {loss.item()}, expected a "
                     "number. Lower the learning rate, or choose another --encoder or --tune"
                 )
-            (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
+            if loss.requires_grad:  # unless no task knows any of these rows
+                (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
             total += loss.item() * len(rows)
             seen += len(rows)
             for name, one in asked.items():
@@ -230,7 +234,9 @@ class Loop:
         groups = [
             {
                 "params": [parameter],
-                "lr": rate * config.layer_decay ** (layers - _layer(name, layers)),
+                "lr": config.prototype_rate
+                if name.endswith(self._fresh)
+                else rate * config.layer_decay ** (layers - _layer(name, layers)),
                 "weight_decay": config.weight_decay if parameter.ndim > 1 else 0.0,
             }
             for name, parameter in self.module.named_parameters()

@@ -59,6 +59,11 @@ class Learnt:
     weights: Array
     bias: Array
 
+    def odds(self, vectors: Array) -> Array:
+        """What it says of vectors (m, d), or of the features of units: shape (m, k)."""
+        told: Array = vectors @ self.weights.T + self.bias
+        return told
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
