@@ -179,6 +179,16 @@ class Ragged:
         splits = np.concatenate([[0], np.cumsum([len(place) for place in places])]).astype(np.intp)
         return Ragged(self.values[chosen], splits, self.offsets[chosen])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The texts of all parts, one part after the other. At least one."""
+        import numpy as np
+
+        lengths = np.concatenate([np.diff(part.splits) for part in parts])
+        splits = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
+        values, offsets = (np.concatenate(some) for some in zip(*((p.values, p.offsets) for p in parts), strict=True))
+        return cls(values, splits, offsets)
+
     def offsets_of(self, row: int) -> Array:
         """Start and end of each unit of one text."""
         offsets: Array = self.offsets[self.splits[row] : self.splits[row + 1]]

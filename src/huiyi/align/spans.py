@@ -95,6 +95,11 @@ class SpansAligner:
         """What it listens to."""
         return (self.signal,)
 
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """What its one head counts: what log-odds of units are multiplied with."""
+        return {f"{self.signal}/tags": self._scale}
+
     def align(self, context: Context) -> Intents:
         """The spans of the records, and how probable it is that all are right and none is missing."""
         units = context.tokens[self.signal]

@@ -55,18 +55,16 @@ class BackbonePerceiver:
     @property
     def hears_units(self) -> bool:
         """Whether it also perceives words or characters, for spans: then ``perceive_units`` tells all at once."""
-        assert self._encoder is not None, "it was neither given an encoder nor loaded"
-        return self._encoder.hears_units
+        return self.encoder.hears_units
 
     def perceive_units(
         self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_], Mapping[str, Ragged]]:
         """Return what ``perceive`` does, and what ``Context.tokens`` holds, from one reading of each text."""
-        assert self._encoder is not None, "it was neither given an encoder nor loaded"
         texts = [said(record) for record in records]
         place: dict[str, int] = {}
         rows = [place.setdefault(text, len(place)) for text in texts]
-        found = self._encoder.read(list(place), tick=tick)
+        found = self.encoder.read(list(place), tick=tick)
         assert found.units is not None, "the backbone was exported without a task of spans"
         if tick is not None:
             tick(len(texts) - len(place))
