@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi import __version__
-from huiyi.align import Aligner
+from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.perceive import BackbonePerceiver, Perceiver
@@ -22,7 +22,7 @@ from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn
 
 if TYPE_CHECKING:
-    from huiyi.values import Signal
+    from huiyi.values import Ragged, Signal, TaskKind
 
 
 BATCH_ROWS = 1024
@@ -57,11 +57,17 @@ class Perception:
         """See every signal of every record; ``tick`` is told of each record once by each perceiver."""
         signals: dict[str, Signal] = {}
         present: list[Any] = []
+        tokens: dict[str, Ragged] = {}
         for perceiver in self._perceivers.values():
-            seen, there = perceiver.perceive(records, tick=tick)
+            seen: Mapping[str, Signal]
+            if isinstance(perceiver, BackbonePerceiver) and perceiver.hears_units:
+                seen, there, units = perceiver.perceive_units(records, tick=tick)
+                tokens |= units
+            else:
+                seen, there = perceiver.perceive(records, tick=tick)
             signals |= seen
             present += [there] * len(seen)
-        return Context(records, signals, np.column_stack(present))
+        return Context(records, signals, np.column_stack(present), tokens)
 
     def keep(self, signals: Collection[str]) -> None:
         """Stop perceiving what no head listens to."""
@@ -113,7 +119,7 @@ class Skill:
         summary: What the training found, as JSON can hold it.
     """
 
-    aligner: Aligner
+    aligner: Aligner | SpansAligner
     decider: Decider
     summary: Mapping[str, Any]
 
@@ -278,7 +284,7 @@ class Model:
         manifest = documents[MANIFEST]
         skills = {}
         for number, (name, summary) in enumerate(manifest["tasks"].items()):
-            aligner, decider = Aligner(), Decider()
+            aligner, decider = aligner_for(config[f"align/{number}"]["task"]["kind"]), Decider()
             aligner.from_arrays(of(f"align/{number}"), config[f"align/{number}"])
             decider.from_arrays(of(f"decide/{number}"), config[f"decide/{number}"])
             skills[name] = Skill(aligner, decider, summary)
@@ -313,6 +319,11 @@ def batched(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
 def load(folder: str | Path) -> Model:
     """Read a saved model. See ``Model.load``."""
     return Model.load(folder)
+
+
+def aligner_for(kind: TaskKind) -> Aligner | SpansAligner:
+    """An empty aligner for tasks of a kind."""
+    return SpansAligner() if kind == "spans" else Aligner()
 
 
 def _plain(record: Record, tasks: Collection[str]) -> dict[str, Any]:

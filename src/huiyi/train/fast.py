@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import Aligner, HeldOut, techniques_for
+from huiyi.align import Aligner, HeldOut, SpansAligner, techniques_for
 from huiyi.data import Table
 from huiyi.errors import DataError, OptionError
 from huiyi.perceive import PERCEIVERS
@@ -34,7 +34,7 @@ class Fitted:
     """
 
     perception: Perception
-    aligners: Mapping[str, Aligner]
+    aligners: Mapping[str, Aligner | SpansAligner]
     held_out: Mapping[str, HeldOut]
     report: Mapping[str, Any] = field(default_factory=dict)
     notices: Sequence[str] = ()

@@ -13,24 +13,29 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.align import folds_of
+from huiyi.align import FOLDS, Aligner, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver
+from huiyi.perceive import MARK, BackbonePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.pipeline import Perception
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
-from huiyi.train.tuning.backbones import E5, MINILM, load_backbone
+from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.loop import tokens_of
 from huiyi.train.tuning.runs import begin
 from huiyi.train.tuning.tuner import Lessons, Tuner, begun_with
-from huiyi.values import Context, Record, Task
+from huiyi.values import Context, Ragged, Record, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CHINESE_SHARE = 0.02
 """From this share of Chinese texts on, the backbone must have learnt Chinese."""
@@ -39,6 +44,12 @@ ROWS_SEEN = 40_000
 """Rows that one run of fine-tuning sees, all epochs together."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 5
+
+SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS = 70_000, 20
+"""The same where there are spans: tags are many, and begin with nothing."""
+
+SPAN_TOKENS = 256
+"""As much of a text is read at once where there are spans."""
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -63,7 +74,11 @@ def fit_tuned(
     seen = see(tasks, records, perception, config, session)
     lessons, notices = Lessons.of(tasks, seen, unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
-    tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows), seed=config.seed)
+    spans = [task for task in tasks if task.kind == "spans"]
+    notices += _cut(spans, backbone, records)
+    tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows, has_spans=bool(spans)), seed=config.seed)
+    if spans:
+        tuning = replace(tuning, max_tokens=SPAN_TOKENS)
     taken = () if perception is None else perception.names
     frozen = MARK + _slug(name)
     signal = _free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
@@ -76,21 +91,30 @@ def fit_tuned(
     seen = seen if known else _heard(seen, frozen, outside, session)
     tuner.read(outside)
 
-    evidence = tuner.evidence(folds_of(tasks[0], seen.context))
+    evidence = tuner.evidence(_folds(tasks, seen.context))
     final = tuner.run("all", ~tuner.left_out(None), stop_after=evidence.epochs)
     inside, still_more = tuner.exported(final.backbone, final)
     seen = _heard(seen, signal, inside, session, tuned=True)
     vectors = tuner.spoken(seen, signal)
     heads = {
         task.name: {f"{signal}/prototypes": tuner.fitted(final, vectors, evidence, task, rows_of(task, records))}
-        for task in tasks
+        for task in tuner.labels
     }
-    found = fit_aligners(tasks, seen, session, fitted=heads)
+    found = fit_aligners(tuner.labels, seen, session, fitted=heads)
+    aligners: dict[str, Aligner | SpansAligner] = dict(found.aligners)
+    held_out = dict(found.held_out)
+    for task in spans:
+        taught = rows_of(task, records)
+        aligners[task.name] = aligner = SpansAligner()
+        span_evidence = tuner.span_evidence(final, evidence, task, taught)
+        told = aligner.fit(task, seen.context.rows(taught), signal, span_evidence)
+        held_out[task.name] = HeldOut(taught[told.rows], told.intents)
     report = {
         "backbone": tuner.name,
         "tuning": {**asdict(tuning), "epochs": evidence.epochs, **asdict(final.parameters)},
     }
-    return replace(found, report=report, notices=[*notices, *more, *still_more])
+    notices = [*notices, *more, *still_more]
+    return replace(found, aligners=aligners, held_out=held_out, report=report, notices=notices)
 
 
 def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, tuned: bool = False) -> Seen:
@@ -99,9 +123,13 @@ def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, t
     contexts = []
     for context in (seen.context, seen.names):
         tick = ticks(session.progress, f"reading {signal}", len(context.records)) if context is seen.context else None
-        signals, there = perceiver.perceive(context.records, tick=tick)
+        tokens: Mapping[str, Ragged] = {}
+        if tuned and perceiver.hears_units:
+            signals, there, tokens = perceiver.perceive_units(context.records, tick=tick)
+        else:
+            signals, there = perceiver.perceive(context.records, tick=tick)
         present = np.column_stack([context.present, there])
-        contexts.append(Context(context.records, {**context.signals, **signals}, present))
+        contexts.append(Context(context.records, {**context.signals, **signals}, present, tokens))
     seen.perception.add(signal, perceiver)
     return Seen(seen.perception, contexts[0], contexts[1], seen.named)
 
@@ -112,9 +140,26 @@ def _backbone_for(records: Sequence[Record]) -> str:
     return E5 if chinese > CHINESE_SHARE * len(records) else MINILM
 
 
-def _epochs(rows: int) -> int:
+def _epochs(rows: int, *, has_spans: bool) -> int:
     """How often all rows are seen."""
-    return int(np.clip(round(ROWS_SEEN / max(1, rows)), FEWEST_EPOCHS, MOST_EPOCHS))
+    seen, most = (SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS) if has_spans else (ROWS_SEEN, MOST_EPOCHS)
+    return int(np.clip(round(seen / max(1, rows)), FEWEST_EPOCHS, most))
+
+
+def _folds(tasks: Sequence[Task], context: Context) -> NDArray[np.intp]:
+    """The fold of each row: each has its share of the labels of the first task that has any for whole rows."""
+    labels = next((task for task in tasks if task.kind != "spans"), None)
+    return np.arange(len(context.records)) % FOLDS if labels is None else folds_of(labels, context)
+
+
+def _cut(spans: Sequence[Task], backbone: Backbone, records: Sequence[Record]) -> list[str]:
+    """How many texts are too long to be learnt from as a whole; all are read to their end."""
+    texts = [said(record) for record in records if any(task.name in record.labels for task in spans)]
+    tokens = tokens_of(backbone, texts, max_tokens=SPAN_TOKENS + 1)
+    count = int((tokens.lengths > SPAN_TOKENS).sum())
+    if not count:
+        return []
+    return [f"of {count:,} long texts only the first {SPAN_TOKENS} tokens teach spans; cut them to teach the rest"]
 
 
 def _known(perception: Perception | None, signal: str, backbone: str) -> OnnxEncoder | None:

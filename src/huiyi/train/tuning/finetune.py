@@ -46,6 +46,7 @@ class FinetuneConfig:
         rate: Highest learning rate of the last layer; the method's own when None.
         layer_decay: The rate of each layer below is this share of the one above.
         prototype_rate: Learning rate of the prototypes.
+        tag_rate: Learning rate of the weights of tags, which begin with nothing.
         batch_rows: Rows a step.
         accumulate: Batches whose gradients one step sums, for when ``batch_rows`` do not fit into memory.
         epochs: Times that all rows are seen.
@@ -66,6 +67,7 @@ class FinetuneConfig:
     rate: float | None = None
     layer_decay: float = 0.9
     prototype_rate: float = 1e-3
+    tag_rate: float = 3e-3
     batch_rows: int = 32
     accumulate: int = 1
     epochs: int = 4

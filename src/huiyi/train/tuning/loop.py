@@ -242,8 +242,9 @@ class Loop:
             for name, parameter in self.module.named_parameters()
             if parameter.requires_grad
         ]
-        own = [{"params": list(one.parameters.values())} for one in self.objectives.values()]
-        return groups + [{**group, "lr": config.prototype_rate, "weight_decay": 0.0} for group in own]
+        for one in self.objectives.values():
+            groups.append({"params": list(one.parameters.values()), "lr": one.rate, "weight_decay": 0.0})
+        return groups
 
 
 def tokens_of(backbone: Backbone, texts: Sequence[str], *, max_tokens: int, with_units: bool = False) -> Tokens:

@@ -84,6 +84,7 @@ class Objective(Protocol):
     """One task while it is learnt."""
 
     parameters: Mapping[str, Parameter]
+    rate: float
     several: bool
 
     def prepared(self, targets: Any, tokens: Tokens) -> Tensor:
@@ -113,7 +114,7 @@ class LabelObjective:
     def __init__(self, targets: Array, vectors: Array, *, several: bool, config: FinetuneConfig) -> None:
         import torch
 
-        self.several, self.config = several, config
+        self.several, self.config, self.rate = several, config, config.prototype_rate
         self._labels = targets.shape[1]
         self._columns = self._labels + int(not several and bool((targets.sum(axis=1) < 0.5).any()))
         known = ~np.isnan(targets[:, 0])
@@ -171,14 +172,15 @@ class SpanObjective:
     Args:
         task: Its labels are those of the spans.
         width: Columns of the features.
+        config: Options.
     """
 
     several = False
 
-    def __init__(self, task: Task, width: int) -> None:
+    def __init__(self, task: Task, width: int, config: FinetuneConfig) -> None:
         import torch
 
-        self._task = task
+        self._task, self.rate = task, config.tag_rate
         self._tags = 2 * len(task.labels) + 1
         # It begins with nothing: all tags are as likely, and the backbone waits for the first step.
         weights, bias = (torch.nn.Parameter(torch.zeros(size)) for size in ((self._tags, width), (self._tags,)))
@@ -218,7 +220,7 @@ class SpanObjective:
 def objective_of(task: Task, targets: Any, tokens: Tokens, vectors: Array, config: FinetuneConfig) -> Objective:
     """The objective of a task, before it has learnt anything."""
     if task.kind == "spans":
-        return SpanObjective(task, vectors.shape[1])
+        return SpanObjective(task, vectors.shape[1], config)
     return LabelObjective(targets, vectors, several=task.kind == "several", config=config)
 
 

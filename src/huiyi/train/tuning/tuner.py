@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores
+from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
+from huiyi.errors import DataError
 from huiyi.perceive import said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, ticks
 from huiyi.train.fast import Seen
-from huiyi.train.tuning.backbones import Backbone, encoder_module, load_backbone, tokenizer_json
+from huiyi.train.tuning.backbones import Backbone, encoder_module, hears_units, load_backbone, tokenizer_json
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
 from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
 from huiyi.train.tuning.propagate import neighbours, propagate
 from huiyi.train.tuning.tracking import Tracker
-from huiyi.values import Record, Task, alike, is_blank
+from huiyi.values import Ragged, Record, Span, Task, alike, is_blank
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,14 +55,14 @@ class Lessons:
     Attributes:
         tasks: The tasks.
         texts: What each says, "" where a row has no text.
-        targets: By task what is right of each: shape (n, k), NaN where nothing is known.
+        targets: By task what is right of each, see ``Rows``.
         rows: How many of them are rows.
         unlabelled: Other texts, of which nothing is known.
     """
 
     tasks: Sequence[Task]
     texts: Sequence[str]
-    targets: Mapping[str, Array]
+    targets: Mapping[str, Any]
     rows: int
     unlabelled: Sequence[str]
 
@@ -69,7 +70,7 @@ class Lessons:
     def of(cls, tasks: Sequence[Task], seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
         """Of what was seen, and what the user should know of the unlabelled texts."""
         records = [*seen.context.records, *seen.names.records]
-        targets = {task.name: _targets(task, seen) for task in tasks}
+        targets = {task.name: (_spans if task.kind == "spans" else _targets)(task, seen) for task in tasks}
         texts = [said(record) for record in records]
         others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
         for text in texts:
@@ -90,14 +91,18 @@ class Evidence:
     """What runs that left rows out say of these.
 
     Attributes:
-        told: By task, of all rows in their order.
+        told: By task of labels, of all rows in their order.
         evident: Boolean, shape (rows,): those that were told of.
         epochs: After how many epochs the runs were best.
+        units: By task of spans, the log-odds of the units of some rows.
+        unit_rows: Which rows these are.
     """
 
     told: Mapping[str, Scores]
     evident: NDArray[np.bool_]
     epochs: int
+    units: Mapping[str, Ragged]
+    unit_rows: NDArray[np.intp]
 
 
 class Tuner:
@@ -150,6 +155,21 @@ class Tuner:
         known: NDArray[np.bool_] = ~np.isnan(self.lessons.targets[task.name][:, 0])
         return known
 
+    @property
+    def spans(self) -> list[Task]:
+        """Tasks of spans."""
+        return [task for task in self.lessons.tasks if task.kind == "spans"]
+
+    @property
+    def labels(self) -> list[Task]:
+        """Tasks of labels."""
+        return [task for task in self.lessons.tasks if task.kind != "spans"]
+
+    def _fresh(self) -> Backbone:
+        """The backbone as it came, ready for the tasks."""
+        backbone = load_backbone(self.name)
+        return hears_units(backbone, self.lessons.texts) if self.spans else backbone
+
     def run(
         self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
     ) -> Finetuned:
@@ -160,7 +180,7 @@ class Tuner:
         total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
         checkpoints = Checkpoints(self._checkpoints / what) if self._checkpoints else None
         return finetune(
-            load_backbone(self.name),
+            self._fresh(),
             rows,
             self.lessons.tasks,
             held_out=told,
@@ -181,8 +201,10 @@ class Tuner:
     def evidence(self, folds: NDArray[np.intp]) -> Evidence:
         """What runs that left rows out say of these."""
         n = self.lessons.rows
-        labels = {task.name: np.zeros((n, len(task.labels)), np.float32) for task in self.lessons.tasks}
-        nearest = {task.name: np.zeros(n, np.float32) for task in self.lessons.tasks}
+        labels = {task.name: np.zeros((n, len(task.labels)), np.float32) for task in self.labels}
+        nearest = {task.name: np.zeros(n, np.float32) for task in self.labels}
+        units: dict[str, list[Ragged]] = {task.name: [] for task in self.spans}
+        unit_rows: list[NDArray[np.intp]] = [np.zeros(0, np.intp)]
         evident, epochs, seen = np.zeros(n, dtype=bool), None, 0
         for fold in range(int(folds.max(initial=0)) + 1):
             rows = np.flatnonzero(folds == fold)
@@ -195,14 +217,32 @@ class Tuner:
             run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=held_out)
             epochs = epochs or run.epochs
             seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
-            vectors = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=self.config.max_tokens)
-            answers = run.encode(self._texts(asked), max_tokens=self.config.max_tokens)
-            for task in self.lessons.tasks:
+            longest = self.config.max_tokens
+            for task in self.spans:
+                units[task.name].append(run.tag_odds(task.name, self._texts(asked), max_tokens=longest))
+            unit_rows.append(asked)
+            vectors = run.encode(self._texts(np.flatnonzero(taught)), max_tokens=longest)
+            answers = run.encode(self._texts(asked), max_tokens=longest)
+            for task in self.labels:
                 scores = self.head(run, vectors[self.known(task)[taught]], task).score(answers)
                 labels[task.name][asked], nearest[task.name][asked] = scores.labels, scores.nearest
             evident[rows] = True
         told = {name: Scores(labels[name], nearest[name]) for name in labels}
-        return Evidence(told, evident, epochs or self.config.epochs)
+        joined = {name: Ragged.joined(parts) for name, parts in units.items() if parts}
+        return Evidence(told, evident, epochs or self.config.epochs, joined, np.concatenate(unit_rows))
+
+    def span_evidence(self, run: Finetuned, evidence: Evidence, task: Task, rows: NDArray[np.intp]) -> SpanEvidence:
+        """The head of a task of spans as a run left it, with the evidence on its rows. See ``fitted``."""
+        place = {row: position for position, row in enumerate(rows.tolist())}
+        told = [position for position, row in enumerate(evidence.unit_rows.tolist()) if row in place]
+        if not told:
+            raise DataError(
+                f"{task.name!r}: {len(rows)} rows are too few to learn spans from; expected some that can be held out. "
+                "Give more labelled rows"
+            )
+        where = np.array([place[int(evidence.unit_rows[position])] for position in told], dtype=np.intp)
+        learnt = run.learnt[task.name]
+        return SpanEvidence(learnt.weights, learnt.bias, evidence.units[task.name].take(told), where)
 
     def fitted(
         self, run: Finetuned, vectors: Array, evidence: Evidence, task: Task, rows: NDArray[np.intp]
@@ -233,12 +273,20 @@ class Tuner:
 
     def shares(self, run: Finetuned, vectors: Array) -> Array:
         """Probabilities of the labels of unit vectors as a run left them, one task's rows below the other's."""
-        widest = max(len(learnt.weights) for learnt in run.learnt.values())
+        heads = [run.learnt[task.name] for task in self.labels]
+        widest = max(len(learnt.weights) for learnt in heads)
         parts = []
-        for learnt in run.learnt.values():
+        for learnt in heads:
             shares = _softmax(self.config.sharpness * vectors @ learnt.weights.T + learnt.bias)
             parts.append(np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))))
         return np.vstack(parts)
+
+    def tag_shares(self, run: Finetuned, features: Array) -> Array:
+        """Probabilities of the tags of units as a run left them, likewise."""
+        heads = [run.learnt[task.name] for task in self.spans]
+        widest = max(len(learnt.weights) for learnt in heads)
+        parts = [_softmax(learnt.odds(features)) for learnt in heads]
+        return np.vstack([np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))) for shares in parts])
 
     def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
         """A backbone out of torch: that of a run, or as it was loaded."""
@@ -246,15 +294,18 @@ class Tuner:
         step = max(1, self._spoken.sum() // PARITY_ROWS)
         probe = self._texts(np.flatnonzero(self._spoken)[::step])
         tokenizer = tokenizer_json(backbone)
-        labels_of = partial(self.shares, run) if run else None
+        labels_of = partial(self.shares, run) if run and self.labels else None
+        tags_of = partial(self.tag_shares, run) if run and self.spans else None
         width, longest = backbone.width, self.config.max_tokens
         left = export(
-            encoder_module(module, backbone.pooling),
+            encoder_module(module, backbone.pooling, with_features=tags_of is not None),
             tokenizer,
             probe,
             width=width,
             max_tokens=longest,
             labels_of=labels_of,
+            tags_of=tags_of,
+            sees_case=backbone.sees_case,
         )
         return OnnxEncoder(self.name, left.model, tokenizer, width=width, max_tokens=longest), left.notices
 
@@ -263,8 +314,9 @@ class Tuner:
         if not self.lessons.unlabelled:
             return rows
         vectors = np.vstack([self._lesson_vectors[taught], self._unlabelled_vectors])
-        targets = {}
-        for task in self.lessons.tasks:
+        nothing = [None] * len(self.lessons.unlabelled)
+        targets: dict[str, Any] = {task.name: [*rows.targets[task.name], *nothing] for task in self.spans}
+        for task in self.labels:
             right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
             right[: len(rows.texts)] = rows.targets[task.name]
             known = ~np.isnan(right[:, 0])
@@ -276,7 +328,10 @@ class Tuner:
     def _rows(self, which: NDArray[Any]) -> Rows:
         """Some of the lessons."""
         places = np.flatnonzero(which) if which.dtype == bool else which
-        return Rows(self._texts(places), {name: targets[places] for name, targets in self.lessons.targets.items()})
+        targets = self.lessons.targets
+        some: dict[str, Any] = {task.name: targets[task.name][places] for task in self.labels}
+        some |= {task.name: [targets[task.name][int(place)] for place in places] for task in self.spans}
+        return Rows(self._texts(places), some)
 
     def _texts(self, places: NDArray[np.intp]) -> list[str]:
         """The texts of some of the lessons."""
@@ -297,6 +352,11 @@ def _targets(task: Task, seen: Seen) -> Array:
             targets[row] = 0
             targets[row, column] = 1
     return targets
+
+
+def _spans(task: Task, seen: Seen) -> list[tuple[Span, ...] | None]:
+    """The spans of the rows, None where nothing is known; texts that name labels hold none."""
+    return [*(record.labels.get(task.name) for record in seen.context.records), *[None] * len(seen.named)]
 
 
 def _passed_on(vectors: Array, targets: Array, known: NDArray[np.bool_]) -> Array:
@@ -320,6 +380,7 @@ def begun_with(name: str, lessons: Lessons, config: FinetuneConfig) -> dict[str,
     rows = hashlib.sha256(json.dumps(lessons.texts).encode())
     for task in lessons.tasks:
         rows.update(json.dumps([task.name, task.kind, task.names]).encode())
-        rows.update(lessons.targets[task.name].tobytes())
+        right = lessons.targets[task.name]
+        rows.update(right.tobytes() if isinstance(right, np.ndarray) else repr(right).encode())
     rows.update(json.dumps(lessons.unlabelled).encode())
     return {"rows": rows.hexdigest(), "options": json.dumps(asdict(config)), "encoder": name}
