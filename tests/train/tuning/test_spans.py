@@ -21,7 +21,7 @@ pytest.importorskip("onnxruntime", reason="serving a tuned model needs the extra
 INTENT = Task("intent", "choice", (Label("card"), Label("order"), Label("money")))
 SLOTS = Task("slots", "spans", (Label("thing"), Label("state")))
 THINGS, STATES = ("card", "pin", "parcel", "order", "refund", "money"), ("stolen", "lost", "late", "back")
-CONFIG = FinetuneConfig(epochs=10, rate=3e-3, prototype_rate=1e-2, batch_rows=8, max_tokens=32)
+CONFIG = FinetuneConfig(epochs=10, rate=3e-3, prototype_rate=1e-2, tag_rate=1e-2, batch_rows=8, max_tokens=32)
 
 
 def spans_in(text: str) -> tuple[Span, ...]:
