@@ -12,22 +12,31 @@ if TYPE_CHECKING:
 FOLDER = Path(str(resources.files("huiyi.data"))) / "desk_files"
 """Where the desk's files lie; ``README.md`` there tells of the company and its 20 intents."""
 
+TASKS = ("intent", "urgency", "mood", "spans")
+"""The tasks of the parts ``tasks_train`` and ``tasks_test``."""
 
-def desk(part: Literal["train", "test", "oos"]) -> Table:
+
+def desk(part: Literal["train", "test", "oos", "tasks_train", "tasks_test"]) -> Table:
     """Read one part of the built-in desk.
 
     Each row has its language, ``en`` or ``zh``, in the column ``language``.
-    The task with its labels' descriptions is ``FOLDER / "task.yaml"``.
+    The task with its labels' descriptions is ``FOLDER / "task.yaml"``; those
+    of the parts with several tasks are in ``FOLDER / "tasks.yaml"``.
 
     Args:
         part: ``train``: 12 English and 12 Chinese rows an intent. ``test``:
-            4 and 4. ``oos``: 40 and 40 that fit no intent.
+            4 and 4. ``oos``: 40 and 40 that fit no intent. ``tasks_train``
+            and ``tasks_test``: 320 and 120 rows with the labels of ``TASKS``,
+            half of them in Chinese.
 
     Example:
         >>> record = desk("train").records[12]
         >>> record.text, record.labels["intent"]
         ('帮我订一张明晚云门到白崖的软卧，下铺优先', 'book_ticket')
     """
+    from huiyi.data.columns import Columns
     from huiyi.data.reading import read
 
-    return read(FOLDER / f"{part}.csv")
+    if part in ("train", "test", "oos"):
+        return read(FOLDER / f"{part}.csv")
+    return read(FOLDER / f"{part}.jsonl", Columns(label=",".join(TASKS)))
