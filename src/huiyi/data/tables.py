@@ -96,7 +96,7 @@ class Table:
         kinds = ", ".join(f"{name!r} ({kind})" for name, kind in self.kinds.items()) or "none"
         return DataError(
             f"{self.source}: no column holds the labels of {task.name!r}, which are of the kind {task.kind!r}; the "
-            f"columns of labels are: {kinds}. Name the right one with --label"
+            f"columns of labels are: {kinds}. Name the right one with --label, or call the task like its column"
         )
 
     def labelled(self) -> Table:

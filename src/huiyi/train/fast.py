@@ -82,7 +82,7 @@ def fit_fast(
         if task.kind == "spans":
             raise OptionError(
                 f"{task.name!r} holds spans, which only fine-tuning learns; expected one label a row, or several. "
-                "Add --effort tuned"
+                "Add --effort tuned, or name the other columns of labels with --label"
             )
     return fit_aligners(tasks, see(tasks, records, perception, config, session), session)
 

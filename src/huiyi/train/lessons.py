@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def tasks_of(table: Table, given: Sequence[Task]) -> tuple[Task, ...]:
-    """The tasks: those of the task file, or else one for each column of labels."""
+def tasks_of(table: Table, given: Sequence[Task], labels: Sequence[str] = ()) -> tuple[Task, ...]:
+    """The tasks: those of the task file, and one for each other column of ``labels``; or else one for each column."""
     if not given:
         return tuple(task_of(table.only(name), None) for name in table.kinds)
     for task in given if len(given) > 1 else ():
         if task.name not in table.kinds:
             raise table.lacks(task)
-    return tuple(task_of(table.of(task) if table.kinds else table, task) for task in given)
+    described = tuple(task_of(table.of(task) if table.kinds else table, task) for task in given)
+    known = {task.name for task in given}
+    others = [name for name in labels if name not in known and name in table.kinds]  # one may have been renamed
+    return described + tuple(task_of(table.only(name), None) for name in others)
 
 
 def task_of(table: Table, given: Task | None) -> Task:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.data import Columns, Table, read
+from huiyi.data.columns import listed
 from huiyi.data.tasks import TaskFile, read_tasks
 from huiyi.decide import Decider
 from huiyi.errors import DataError
@@ -83,15 +84,18 @@ def train(
     columns = columns or Columns()
     started = perf_counter()
     given = _given(task)
-    table, notices = _table(source, columns, given.tasks, config, skip_bad=skip_bad)
-    tasks = tasks_of(table, given.tasks)
+    named = _named(given.tasks, columns.labels)
+    table, notices = _table(source, columns, named, config, skip_bad=skip_bad)
+    tasks = tasks_of(table, named, columns.labels)
     if add_to is not None:
         _refuse_known(tasks, add_to, table)
     records, more = usable(table, tasks)
     notices += more
     for position, chosen in enumerate(tasks):
-        notices += surprises(table, given.tasks[position] if given.tasks else None, chosen)
-    described = any(descriptions(label) for known in given.tasks for label in known.labels)
+        notices += surprises(table, named[position] if position < len(named) else None, chosen)
+    if unnamed := [task.name for task in given.tasks if task not in named]:
+        notices.append(f"{table.source}: tasks of the task file that --label does not name: {listed(unnamed)}")
+    described = any(descriptions(label) for known in named for label in known.labels)
     if not records and not described:
         raise DataError(
             f"{table.source}: no labelled row has a text; expected some, or a task file whose labels are described. "
@@ -151,6 +155,11 @@ def _given(task: Task | Sequence[Task] | str | Path | None) -> TaskFile:
     if isinstance(task, Sequence) and not isinstance(task, str):
         return TaskFile(tuple(task))
     return read_tasks(task)
+
+
+def _named(tasks: Sequence[Task], labels: Sequence[str]) -> tuple[Task, ...]:
+    """Those of the described tasks whose columns are named, or all where none is."""
+    return tuple(task for task in tasks if task.name in labels) or tuple(tasks)
 
 
 def _table(
