@@ -143,14 +143,13 @@ def evaluate(
     lang: Language = "en",
 ) -> None:
     """Measure a model on labelled rows."""
-    from huiyi.data import read
     from huiyi.evaluate import evaluate as run
-    from huiyi.evaluate import figures_table, write_report
+    from huiyi.evaluate import figures_table, labelled_rows, write_report
     from huiyi.pipeline import load
 
     language = _language(lang)
     model = load(folder)
-    table = read(test, _columns(text, label, fields, ignore, where), needs_label=True, skip_bad=skip_bad)
+    table = labelled_rows(model.tasks, test, _columns(text, label, fields, ignore, where), skip_bad=skip_bad)
     with _progress() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:

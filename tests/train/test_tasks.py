@@ -1,6 +1,7 @@
 """Several tasks in one model, and a task added to one."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 
 import huiyi
 from huiyi import Columns, Label, Model, Task, TrainConfig
+from huiyi.data.desk import FOLDER, desk
 from huiyi.data.tasks import read_tasks
 from huiyi.errors import DataError, OptionError
+from huiyi.evaluate import write_report
 
 WORDS = TrainConfig(signals=("words",))
 PLACES = ("Yunmen", "Baiya", "the harbour", "the old town", "platform two")
@@ -78,6 +81,25 @@ def test_a_task_is_added_and_the_others_stay(both: Model, tmp_path: Path) -> Non
     assert more.summary["added_to"]["rows"] == base.summary["rows"]
 
 
+def test_a_task_of_the_desk_is_added_later(tmp_path: Path) -> None:
+    columns = Columns(label="intent,urgency")
+    train, described = FOLDER / "tasks_train.jsonl", FOLDER / "tasks.yaml"
+    huiyi.train(train, task=described, columns=columns, config=WORDS).save(tmp_path / "two")
+    two = huiyi.load(tmp_path / "two")
+    huiyi.train(train, task=described, columns=Columns(label="mood"), config=WORDS, add_to=two).save(tmp_path / "three")
+    three = huiyi.load(tmp_path / "three")
+    assert [task.name for task in three.tasks] == ["intent", "urgency", "mood"]
+    records = desk("tasks_test").records
+    before, after = two.perceive(records), three.perceive(records)
+    for task in ("intent", "urgency"):
+        first, second = two.align(before, task), three.align(after, task)
+        assert first.probabilities == pytest.approx(second.probabilities, abs=1e-6)
+        assert first.in_scope == pytest.approx(second.in_scope, abs=1e-6)
+    figures = huiyi.evaluate(three, huiyi.read(FOLDER / "tasks_test.jsonl", Columns(label="intent,urgency,mood"))).tasks
+    assert {task: figures[task].figures["n"] for task in figures} == {"intent": 120, "urgency": 120, "mood": 120}
+    assert all(figures[task].figures["accuracy"] > 0.4 for task in figures)  # by chance: 0.1, 0.41 and 0.37
+
+
 def test_a_task_is_added_from_other_rows_with_other_signals(both: Model) -> None:
     rows = [("hello there", "polite"), ("hi, good day", "polite"), ("this is rubbish", "rude"), ("you fools", "rude")]
     more = huiyi.train(rows, columns=Columns(label="intent"), task=Task("tone", "choice", ()), add_to=both)
@@ -97,8 +119,19 @@ def test_evaluation_of_each(both: Model) -> None:
     only = huiyi.evaluate(both, huiyi.read(ROWS, Columns(label="urgency")))
     assert set(only.tasks) == {"urgency"}
     assert any("nothing is measured of 'intent'" in notice for notice in only.notices)
+    of_all = huiyi.evaluate(both, ROWS)  # columns called like the tasks need no --label
+    assert set(of_all.tasks) == {"intent", "urgency"}
     with pytest.raises(DataError, match="the model tells 'intent', 'urgency'"):
         huiyi.evaluate(both, huiyi.read(ROWS, Columns(label="topics")))
+
+
+def test_a_report_shows_each(both: Model, tmp_path: Path) -> None:
+    evaluation = huiyi.evaluate(both, ROWS)
+    write_report(evaluation, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text("utf-8")
+    titles = re.findall(r"<h1>.*?</h1>", page)
+    assert len(titles) == 2 and "intent" in titles[0] and "urgency" in titles[1]
+    assert page.count('class="panel notes"') == 1
 
 
 def test_held_out_rows_of_each(both: Model) -> None:
@@ -119,6 +152,15 @@ def test_a_task_file_with_several(tmp_path: Path) -> None:
     assert [task.name for task in model.tasks] == ["urgency", "intent"]
     assert [model.of(name).max_error for name in ("urgency", "intent")] == [0.2, 0.05]
     assert model.of("intent").task.labels[0] == Label("buy", {"": "买票"})
+
+
+def test_named_columns_choose_the_tasks_of_a_file() -> None:
+    given = [Task("urgency", "choice", (Label("high"),)), Task("topics", "several", ()), Task("intent", "choice", ())]
+    model = huiyi.train(ROWS, task=given, columns=Columns(label="urgency,topics"), config=WORDS)
+    assert [task.name for task in model.tasks] == ["urgency", "topics"]
+    assert any("--label does not name: 'intent'" in notice for notice in model.summary["notices"])
+    more = huiyi.train(ROWS, task=given[:1], columns=BOTH, config=WORDS)
+    assert [task.name for task in more.tasks] == ["urgency", "intent"]
 
 
 @pytest.mark.parametrize(

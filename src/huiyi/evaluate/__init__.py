@@ -1,10 +1,10 @@
 """Metrics as pure functions, one evaluation value, and its report."""
 
 from huiyi.callables import callable_package
-from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate
+from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate, labelled_rows
 from huiyi.evaluate.report import write_report
 from huiyi.evaluate.terminal import figures_table
 
 callable_package(__name__, evaluate)
 
-__all__ = ["FIGURES", "Decider", "Evaluation", "evaluate", "figures_table", "write_report"]
+__all__ = ["FIGURES", "Decider", "Evaluation", "evaluate", "figures_table", "labelled_rows", "write_report"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from huiyi.data import Table, read
+from huiyi.data import Columns, Table, read
 from huiyi.data.columns import listed
 from huiyi.errors import DataError, did_you_mean
 from huiyi.evaluate.metrics import Share
@@ -171,7 +171,7 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
     Source:
         Each figure's own is in ``metrics.py``.
     """
-    table = read(source, needs_label=True)
+    table = labelled_rows(model.tasks, source)
     if len(model.tasks) == 1:
         return _evaluate_one(model, model.tasks[0], table, progress)
     named = [task for task in model.tasks if task.name in table.kinds]
@@ -198,6 +198,35 @@ def evaluate(model: Decider, source: Any, *, progress: Callable[[int, int], None
         notices=tuple(dict.fromkeys([*table.notices, *more, *(n for found in tasks.values() for n in found.notices)])),
         tasks=tasks,
     )
+
+
+def labelled_rows(
+    tasks: Sequence[Task], source: Any, columns: Columns | None = None, *, skip_bad: bool = False
+) -> Table:
+    """Read rows to measure tasks on. Unless the columns of labels are named, those called like a task hold labels too.
+
+    Args:
+        tasks: What the model tells.
+        source: What ``huiyi.read`` makes a table from.
+        columns: Which column is what.
+        skip_bad: Whether rows that cannot be read are left out.
+
+    Raises:
+        DataError: The rows cannot be read, or none has a label.
+
+    Example:
+        >>> from huiyi.values import Task
+        >>> rows = [{"text": "my card is gone", "intent": "theft", "urgency": "now"}]
+        >>> dict(labelled_rows([Task("urgency", "choice", ())], rows).kinds)
+        {'urgency': 'choice'}
+    """
+    columns = columns or Columns()
+    if not columns.labels:
+        table = read(source, columns, skip_bad=skip_bad)
+        if any(task.name in table.left_out for task in tasks):
+            there = [task.name for task in tasks if task.name in table.left_out or task.name in table.kinds]
+            columns = replace(columns, label=",".join(there))
+    return read(source, columns, needs_label=True, skip_bad=skip_bad)
 
 
 def _evaluate_one(model: Decider, task: Task, table: Table, progress: Callable[[int, int], None] | None) -> Evaluation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ _NONE = "–"
 def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "en") -> None:
     """Write the evaluation as a self-contained HTML file.
 
-    The file holds its own plots and style, asks the network for nothing and
+    Several tasks stand one below the other. The file holds its own plots and style, asks the network for nothing and
     runs no script. It quotes test texts. An existing file is replaced only
     once the new one is whole.
 
@@ -50,13 +51,20 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
         >>> write_report(evaluate(model, table), "report.html", language="zh")  # doctest: +SKIP
     """
     words = wording(language)
-    parts = (_head, _promise, _notices, _figures, _plots, _confusions, _mistakes, _labels)
+    first = replace(next(iter(evaluation.tasks.values()), evaluation), notices=evaluation.notices)
+    others = [replace(one, notices=()) for one in list(evaluation.tasks.values())[1:]]
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
         language=words.code,
         title=one_line(f"{words.title} · {evaluation.source}"),
-        body="\n".join(part(evaluation, words) for part in parts),
+        body="\n".join(_task(one, words) for one in (first, *others)),
     )
     _replace(Path(path), page)
+
+
+def _task(evaluation: Evaluation, words: Wording) -> str:
+    """All that is told of one task."""
+    parts = (_head, _promise, _notices, _figures, _plots, _confusions, _mistakes, _labels)
+    return "<article>\n" + "\n".join(part(evaluation, words) for part in parts) + "\n</article>"
 
 
 def _replace(path: Path, page: str) -> None:
