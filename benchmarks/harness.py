@@ -8,7 +8,9 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,59 @@ def report(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     parser = argparse.ArgumentParser(description=f"benchmark {name}")
     parser.add_argument("--out", type=Path, default=result_file(name))
     publish(name, rows, parser.parse_args().out)
+
+
+def run_cases(
+    name: str, cases: Mapping[str, Callable[[], Mapping[str, Any]]], about: str | None, *, key: str = "data"
+) -> None:
+    """Run the cases named on the command line, or all; their rows then replace the ones of before.
+
+    Args:
+        name: Of the benchmark.
+        cases: What makes each row, by name.
+        about: What the benchmark is, for ``--help``.
+        key: The column that holds a case's name.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("cases", nargs="*", help=f"some of {', '.join(cases)}; all when none is named")
+    parser.add_argument("--out", type=Path, default=result_file(name))
+    asked = parser.parse_args()
+    if unknown := [case for case in asked.cases if case not in cases]:
+        sys.exit(f"not known: {', '.join(unknown)}; expected some of {', '.join(cases)}")
+    rows = json.loads(asked.out.read_text("utf-8"))["rows"] if asked.out.is_file() else []
+    known = {row[key]: row for row in rows}
+    for case in asked.cases or cases:
+        known[case] = {key: case, **cases[case]()}
+        print(known[case], file=sys.stderr, flush=True)
+        publish(name, [known[case] for case in cases if case in known], asked.out)
+
+
+@contextmanager
+def clocked() -> Iterator[dict[str, int]]:
+    """Seconds, and processor seconds, of what is done inside; they are there when it is done."""
+    spent: dict[str, int] = {}
+    started, worked = time.perf_counter(), time.process_time()
+    yield spent
+    spent["seconds"] = round(time.perf_counter() - started)
+    spent["processor_seconds"] = round(time.process_time() - worked)
+
+
+def one_pass(texts: Sequence[str], *, max_tokens: int = 128) -> float:
+    """Processor seconds of one forward pass of MiniLM over texts, in batches of like length."""
+    from huiyi.train.tuning.backbones import MINILM, load_backbone
+    from huiyi.train.tuning.batches import Tokens
+    from huiyi.train.tuning.loop import encode
+
+    backbone = load_backbone(MINILM)
+    tokens = Tokens(backbone.tokenizer, texts, max_tokens=max_tokens)
+    started = time.process_time()
+    encode(backbone.module, backbone, tokens)
+    return time.process_time() - started
+
+
+def told(what: str, figures: Mapping[str, float]) -> None:
+    """Figures of an epoch, on the error stream."""
+    print(what, {key: round(value, 4) for key, value in figures.items()}, file=sys.stderr, flush=True)
 
 
 def result_file(name: str) -> Path:

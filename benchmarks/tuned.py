@@ -6,17 +6,14 @@ Run it in an environment with the extra ``tune``.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import Pair, in_scope, load, publish, result_file
+from harness import Pair, clocked, in_scope, load, one_pass, run_cases, told
 
 import huiyi
 from huiyi.values import Record
@@ -61,18 +58,18 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-def measured(name: str, case: Case) -> dict[str, Any]:
+def measured(make: Callable[[], Case]) -> dict[str, Any]:
     """One row of the table."""
-    row: dict[str, Any] = {"data": name, "rows": len(case.train)}
+    case = make()
+    row: dict[str, Any] = {"rows": len(case.train)}
     right = {}
     for effort in ("fast", "tuned"):
         extra = {}
         if effort == "tuned" and case.unlabelled is not None:
             extra["unlabelled"] = [Record(text=text) for text in case.unlabelled]
-        started, worked = time.perf_counter(), time.process_time()
         config = huiyi.TrainConfig(effort=effort)
-        model = huiyi.train(case.train, validation=case.validation, config=config, on_epoch=told, **extra)
-        seconds, processor = time.perf_counter() - started, time.process_time() - worked
+        with clocked() as spent:
+            model = huiyi.train(case.train, validation=case.validation, config=config, on_epoch=told, **extra)
         evaluation = huiyi.evaluate(model, case.test)
         right[effort] = np.array(
             [
@@ -82,51 +79,17 @@ def measured(name: str, case: Case) -> dict[str, Any]:
             ]
         )
         row[effort] = float(right[effort].mean())
-        row[f"{effort}_seconds"] = round(seconds)
-        row[f"{effort}_processor_seconds"] = round(processor)
+        row |= {f"{effort}_{unit}": value for unit, value in spent.items()}
         if effort == "tuned":
             row |= {key: float(evaluation.figures[key]) for key in KEPT if key in evaluation.figures}
             row["promise"] = model.promise.kind
             row["weights"] = json.dumps(model.skills["intent"].summary["weights"])
-            row["passes"] = round(processor / one_pass([text for text, _ in case.train]), 1)
+            row["passes"] = round(spent["processor_seconds"] / one_pass([text for text, _ in case.train]), 1)
     gain = right["tuned"].astype(float) - right["fast"]
     row["gain"], half = float(gain.mean()), 1.96 * float(gain.std(ddof=1)) / len(gain) ** 0.5
     row["gain_low"], row["gain_high"] = row["gain"] - half, row["gain"] + half
     return row
 
 
-def one_pass(texts: list[str]) -> float:
-    """Processor seconds of one forward pass of MiniLM over texts, in batches of like length."""
-    from huiyi.train.tuning.backbones import MINILM, load_backbone
-    from huiyi.train.tuning.batches import Tokens
-    from huiyi.train.tuning.loop import encode
-
-    backbone = load_backbone(MINILM)
-    tokens = Tokens(backbone.tokenizer, texts, max_tokens=128)
-    started = time.process_time()
-    encode(backbone.module, backbone, tokens)
-    return time.process_time() - started
-
-
-def told(what: str, figures: Any) -> None:
-    """Figures of an epoch, on the error stream."""
-    print(what, {key: round(value, 4) for key, value in figures.items()}, file=sys.stderr, flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help=f"some of {', '.join(CASES)}; all when none is named")
-    parser.add_argument("--out", type=Path, default=result_file("tuned"))
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.cases if name not in CASES]:
-        sys.exit(f"not known: {', '.join(unknown)}; expected some of {', '.join(CASES)}")
-    rows = json.loads(asked.out.read_text("utf-8"))["rows"] if asked.out.is_file() else []
-    known = {row["data"]: row for row in rows}
-    for name in asked.cases or CASES:
-        known[name] = measured(name, CASES[name]())
-        print(known[name], file=sys.stderr, flush=True)
-        publish("tuned", [known[name] for name in CASES if name in known], asked.out)
-
-
 if __name__ == "__main__":
-    main()
+    run_cases("tuned", {name: partial(measured, case) for name, case in CASES.items()}, __doc__)
