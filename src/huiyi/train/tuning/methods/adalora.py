@@ -38,7 +38,7 @@ class AdaLoraConfig:
     start_rank: int = 12
     rank: int = 8
     alpha: float = 24.0
-    dropout: float = 0.05
+    dropout: float = 0.0
     modules: tuple[str, ...] = ()
     orthogonality: float = 0.1
     warm_share: float = 0.1

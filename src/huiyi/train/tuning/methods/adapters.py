@@ -35,7 +35,7 @@ class AdaptersConfig:
     """
 
     width: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
 
 
 class Adapters(Defaults):

@@ -35,9 +35,9 @@ class LoraConfig:
 
     rank: int = 8
     alpha: float = 16.0
-    dropout: float = 0.05
+    dropout: float = 0.0
     modules: tuple[str, ...] = ()
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
 
     def check(self) -> None:
         """Report what cannot be used, all at once.
