@@ -81,6 +81,9 @@ def train(
     add_to: Annotated[
         Path | None, typer.Option("--add-to", metavar="DIR", help="A model that learns a task more.")
     ] = None,
+    track: Annotated[
+        str, typer.Option(metavar="tensorboard|wandb", help="Who keeps the figures of epochs.")
+    ] = "tensorboard",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
@@ -104,7 +107,17 @@ def train(
 
     language = _language(lang)
     check_free(out)
-    config = TrainConfig(max_error, oos_rate, tuple(_listed(signals)), not no_examples, seed, effort, encoder, tune)
+    config = TrainConfig(
+        max_error=max_error,
+        oos_rate=oos_rate,
+        signals=tuple(_listed(signals)),
+        examples=not no_examples,
+        seed=seed,
+        effort=effort,
+        encoder=encoder,
+        tune=tune,
+        track=track,
+    )
     base = None if add_to is None else load(add_to)
     run_folder = out.with_name(f"{out.name}.run")
     with _progress() as progress:

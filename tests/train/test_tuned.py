@@ -132,7 +132,8 @@ def test_unlabelled_texts_that_are_held_out(config: TrainConfig) -> None:
     [
         (TrainConfig(effort="tunde"), r"'tunde' is not known.*Did you mean 'tuned'"),
         (TrainConfig(effort="tuned", tune="lorra"), r"Did you mean 'lora'"),
-        (TrainConfig(encoder="x"), "expected with --effort tuned"),
+        (TrainConfig(encoder="x", track="wandb"), "--encoder, --track: .* expected with --effort tuned"),
+        (TrainConfig(effort="tuned", track="tensorbord"), r"Did you mean 'tensorboard'"),
         (TrainConfig(effort="tuned", encoder="no such folder"), "there is no such folder"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive import PERCEIVERS
 from huiyi.train.tuning.methods import METHODS
+from huiyi.train.tuning.tracking import TRACKERS, Tracker
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -30,12 +31,14 @@ class Session:
         on_epoch: Told the figures of each epoch of fine-tuning.
         folder: Where it keeps what survives an interruption.
         resume: Whether to go on with what is there.
+        tracker: Keeps the figures of each epoch.
     """
 
     progress: Progress | None = None
     on_epoch: EpochListener | None = None
     folder: Path | None = None
     resume: bool = False
+    tracker: Tracker | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class TrainConfig:
         encoder: The backbone that is tuned: a packaged one by name, a folder,
             or an id on the hub; chosen by the language of the texts when empty.
         tune: Which of its parameters train, one of ``METHODS``.
+        track: Who keeps the figures of epochs, one of ``TRACKERS``, where there is a folder for them.
         examples: Whether the model keeps the training texts.
         seed: Told in every decision. The fast strategy draws no random numbers; fine-tuning draws all from it.
     """
@@ -62,6 +66,7 @@ class TrainConfig:
     effort: str = "fast"
     encoder: str = ""
     tune: str = "full"
+    track: str = "tensorboard"
 
     def of(self, own: Mapping[str, float]) -> TrainConfig:
         """The options with those that a task has for itself."""
@@ -84,8 +89,17 @@ class TrainConfig:
         if self.tune not in METHODS:
             near = did_you_mean(self.tune, METHODS)
             mistakes.append(f"--tune {self.tune!r} is not known, expected one of {', '.join(METHODS)}.{near}")
-        if self.effort == EFFORTS[0] and (self.encoder or self.tune != TrainConfig.tune):
-            mistakes.append("--encoder and --tune are about fine-tuning, expected with --effort tuned; add that")
+        if self.track not in TRACKERS:
+            near = did_you_mean(self.track, TRACKERS)
+            mistakes.append(f"--track {self.track!r} is not known, expected one of {', '.join(TRACKERS)}.{near}")
+        given = {
+            "--encoder": self.encoder,
+            "--tune": self.tune != TrainConfig.tune,
+            "--track": self.track != TrainConfig.track,
+        }
+        if self.effort == EFFORTS[0] and any(given.values()):
+            named = ", ".join(option for option, is_given in given.items() if is_given)
+            mistakes.append(f"{named}: only fine-tuning knows that, expected with --effort tuned; add that")
         for name in self.signals:
             if name not in PERCEIVERS:
                 known = ", ".join(PERCEIVERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ti
 from huiyi.train.fast import Fitted, fit_fast
 from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.tuned import fit_tuned
+from huiyi.train.tuning.tracking import TRACKERS
 from huiyi.values import Record, Task
 
 if TYPE_CHECKING:
@@ -116,8 +118,10 @@ def train(
         others = read(unlabelled, replace(columns, label=None), skip_bad=skip_bad).records
         notices += repeats(others, [row for rows in held_out.values() for row in rows])
     frozen = add_to.perception.frozen() if add_to is not None else None
-    session = Session(progress, on_epoch, folder, resume)
-    fitted = STRATEGIES[config.effort](tasks, records, others, frozen, config, session)
+    tracker = TRACKERS[config.track](folder / "logs") if folder and config.effort != "fast" else None
+    session = Session(progress, on_epoch, folder, resume, tracker)
+    with closing(tracker) if tracker else nullcontext():
+        fitted = STRATEGIES[config.effort](tasks, records, others, frozen, config, session)
     fitted.perception.keep({signal for aligner in fitted.aligners.values() for signal in aligner.signals})
     skills = {
         chosen.name: _skill(

@@ -1,15 +1,27 @@
-"""Figures of each epoch for TensorBoard, in the folder of the run."""
+"""Figures of each epoch for those who follow a training from outside: TensorBoard, or Weights & Biases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
+
+from huiyi.errors import MissingExtraError
 
 
-class Tracker:
-    """Writes what it is told as one line of points for each figure.
+class Tracker(Protocol):
+    """Keeps the figures of epochs."""
 
-    Look at them with ``tensorboard --logdir DIR.run/logs``.
+    def tell(self, what: str, figures: Mapping[str, float]) -> None:
+        """Keep the figures of an epoch of ``what``, its number ``epoch`` among them."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+
+
+class TensorBoard:
+    """One line of points for each figure, to be looked at with ``tensorboard --logdir DIR.run/logs``.
 
     Args:
         folder: Where the logs go; one folder in it for each run.
@@ -18,11 +30,62 @@ class Tracker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, what: str, figures: Mapping[str, float]) -> None:
-        """Write the figures of an epoch of ``what`` at once, so that they survive a kill."""
+    def tell(self, what: str, figures: Mapping[str, float]) -> None:
+        """Write and close, so that a kill cannot take it away."""
         from torch.utils.tensorboard import SummaryWriter
 
         with SummaryWriter(str(self.folder / what.replace(", ", "/"))) as writer:
             for name, value in figures.items():
                 if name != "epoch":
                     writer.add_scalar(name, value, int(figures["epoch"]))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class WeightsAndBiases:
+    """One run of Weights & Biases for the whole training, written to a folder.
+
+    Nothing leaves the machine unless the environment holds ``WANDB_API_KEY``,
+    or ``WANDB_MODE`` asks for it. ``wandb sync`` sends it later. The package
+    writes when it likes: a training that is killed may lose its last figures here.
+
+    Args:
+        folder: Where it is written; its parent gives the run its name.
+
+    Raises:
+        MissingExtraError: The package is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import wandb  # noqa: F401  (is it there? Its run begins with the first figures)
+        except ImportError as error:
+            raise MissingExtraError("Runs of Weights & Biases", extra="wandb") from error
+        self.folder = folder
+        self._run: Any = None
+
+    def tell(self, what: str, figures: Mapping[str, float]) -> None:
+        """Log figures as ``what/name``, over the epochs of ``what``."""
+        if self._run is None:
+            self._run = self._begun()
+        self._run.define_metric(f"{what}/*", step_metric=f"{what}/epoch")
+        self._run.log({f"{what}/{name}": value for name, value in figures.items()})
+
+    def close(self) -> None:
+        """End the run."""
+        if self._run is not None:
+            self._run.finish()
+
+    def _begun(self) -> Any:
+        """A fresh run."""
+        import wandb
+
+        mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False)
+        return wandb.init(project="huiyi", name=self.folder.parent.name, dir=self.folder, mode=mode, settings=settings)
+
+
+TRACKERS: Mapping[str, Callable[[Path], Tracker]] = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
+"""By the name that ``--track`` gives."""

@@ -22,7 +22,6 @@ from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
 from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
 from huiyi.train.tuning.propagate import neighbours, propagate
-from huiyi.train.tuning.tracking import Tracker
 from huiyi.values import Ragged, Record, Span, Task, alike, is_blank
 
 if TYPE_CHECKING:
@@ -193,8 +192,8 @@ class Tuner:
 
     def _tell(self, what: str, figures: Epoch) -> None:
         """Pass the figures of an epoch on to whoever wants them."""
-        if self.session.folder is not None:
-            Tracker(self.session.folder / "logs")(what, figures)
+        if self.session.tracker is not None:
+            self.session.tracker.tell(what, figures)
         if self.session.on_epoch is not None:
             self.session.on_epoch(what, figures)
 
