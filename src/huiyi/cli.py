@@ -71,7 +71,8 @@ def train(
     validation: Annotated[str | None, typer.Option(metavar="F", help="Held-out rows, for a guarantee.")] = None,
     unlabelled: Annotated[str | None, typer.Option(metavar="F", help="Texts without labels to learn from.")] = None,
     task: Annotated[Path | None, typer.Option(metavar="task.yaml", help="What the labels mean.")] = None,
-    effort: Annotated[str, typer.Option(metavar="fast|tuned", help="How much work it is worth.")] = "fast",
+    effort: Annotated[str, typer.Option(metavar="fast|tuned|thorough", help="How much work it is worth.")] = "fast",
+    minutes: Annotated[float, typer.Option(metavar="N", help="How long thorough may take.")] = 60.0,
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
     ] = "",
@@ -116,6 +117,7 @@ def train(
         effort=effort,
         encoder=encoder,
         tune=tune,
+        minutes=minutes,
         track=track,
     )
     base = None if add_to is None else load(add_to)
@@ -437,7 +439,28 @@ def _print_training(model: Model, language: str) -> None:
         }
         console.print(told[language], markup=False, highlight=False)
         console.print(skill.decider.promise.describe(language), markup=False, highlight=False)
+    if "search" in summary:
+        console.print(_searched(summary["search"], language), markup=False, highlight=False)
     _print_notices([*summary["notices"], *_left_out(summary["left_out_columns"])])
+
+
+def _searched(search: Mapping[str, Any], language: str) -> str:
+    """What a search found."""
+    words = {
+        "en": (
+            "Search: {trials} trials, {cut_short} of them cut short. Held-out loss {usual_loss} by the usual settings, "
+            "{best_loss} by the best, {together_loss} by the {used} together that are used.",
+            " What mattered: {}.",
+        ),
+        "zh": (
+            "搜索：{trials} 次试验，其中 {cut_short} 次提前结束。保留样本上的损失：默认设置 {usual_loss}，"
+            "最好的设置 {best_loss}，合用 {used} 个时 {together_loss}。",
+            "起作用的设置：{}。",
+        ),
+    }
+    told, mattered = words[language]
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in list(search["mattered"].items())[:3])
+    return told.format(**search, used=len(search["members"])) + (mattered.format(shares) if shares else "")
 
 
 def _left_out(columns: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ Progress = Callable[[str, int, int], None]
 EpochListener = Callable[[str, Mapping[str, float]], None]
 """Told what is being tuned, and the figures of an epoch of it."""
 
-EFFORTS = ("fast", "tuned")
+EFFORTS = ("fast", "tuned", "thorough")
 """How much work training is worth, the least first."""
 
 
@@ -53,6 +53,7 @@ class TrainConfig:
         encoder: The backbone that is tuned: a packaged one by name, a folder,
             or an id on the hub; chosen by the language of the texts when empty.
         tune: Which of its parameters train, one of ``METHODS``.
+        minutes: How long the effort ``thorough`` may take.
         track: Who keeps the figures of epochs, one of ``TRACKERS``, where there is a folder for them.
         examples: Whether the model keeps the training texts.
         seed: Told in every decision. The fast strategy draws no random numbers; fine-tuning draws all from it.
@@ -66,6 +67,7 @@ class TrainConfig:
     effort: str = "fast"
     encoder: str = ""
     tune: str = "full"
+    minutes: float = 60.0
     track: str = "tensorboard"
 
     def of(self, own: Mapping[str, float]) -> TrainConfig:
@@ -92,6 +94,10 @@ class TrainConfig:
         if self.track not in TRACKERS:
             near = did_you_mean(self.track, TRACKERS)
             mistakes.append(f"--track {self.track!r} is not known, expected one of {', '.join(TRACKERS)}.{near}")
+        if not 0 < self.minutes < float("inf"):
+            mistakes.append(f"--minutes is {self.minutes:g}, expected more than 0, such as {TrainConfig.minutes:g}")
+        if self.effort != EFFORTS[-1] and self.minutes != TrainConfig.minutes:
+            mistakes.append("--minutes limits a search, expected with --effort thorough; add that")
         given = {
             "--encoder": self.encoder,
             "--tune": self.tune != TrainConfig.tune,

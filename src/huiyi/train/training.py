@@ -19,6 +19,7 @@ from huiyi.pipeline import Model, Perception, Skill
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Fitted, fit_fast
 from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
+from huiyi.train.thorough import fit_thorough
 from huiyi.train.tuned import fit_tuned
 from huiyi.train.tuning.tracking import TRACKERS
 from huiyi.values import Record, Task
@@ -30,7 +31,7 @@ Strategy = Callable[
     [Sequence[Task], Sequence[Record], Sequence[Record], "Perception | None", TrainConfig, Session], Fitted
 ]
 
-STRATEGIES: Mapping[str, Strategy] = {"fast": fit_fast, "tuned": fit_tuned}
+STRATEGIES: Mapping[str, Strategy] = {"fast": fit_fast, "tuned": fit_tuned, "thorough": fit_thorough}
 """What learns at each of ``EFFORTS``."""
 
 

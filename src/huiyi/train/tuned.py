@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,11 +31,13 @@ from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.loop import tokens_of
 from huiyi.train.tuning.runs import begin
-from huiyi.train.tuning.tuner import Lessons, Tuner, begun_with
+from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with
 from huiyi.values import Context, Ragged, Record, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from huiyi.align import FittedHead
 
 CHINESE_SHARE = 0.02
 """From this share of Chinese texts on, the backbone must have learnt Chinese."""
@@ -67,6 +69,32 @@ def fit_tuned(
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
+    tuner, seen, notices = prepare(tasks, records, unlabelled, perception, config, session)
+    evidence = tuner.evidence(_folds(tasks, seen.context))
+    done = finish(tuner, seen, evidence)
+    found = fit_aligners(tuner.labels, done.seen, session, fitted=done.heads)
+    return replace(
+        found,
+        aligners={**found.aligners, **done.spans},
+        held_out={**found.held_out, **done.told},
+        report={"backbone": tuner.name, "tuning": done.report},
+        notices=[*notices, *done.notices],
+    )
+
+
+def prepare(
+    tasks: Sequence[Task],
+    records: Sequence[Record],
+    unlabelled: Sequence[Record],
+    perception: Perception | None,
+    config: TrainConfig,
+    session: Session,
+) -> tuple[Tuner, Seen, list[str]]:
+    """What tunes with the usual settings, what is perceived, the backbone as it came among it, and what to know.
+
+    Raises:
+        OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
+    """
     if unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     name = config.encoder or _backbone_for(records)
@@ -81,40 +109,62 @@ def fit_tuned(
         tuning = replace(tuning, max_tokens=SPAN_TOKENS)
     taken = () if perception is None else perception.names
     frozen = MARK + _slug(name)
-    signal = _free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
+    signal = free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
     checkpoints = None
     if session.folder is not None:
-        checkpoints = begin(session.folder, begun_with(name, lessons, tuning), resume=session.resume)
+        begun = {**begun_with(name, lessons, tuning), "effort": config.effort}
+        checkpoints = begin(session.folder, begun, resume=session.resume)
     tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
     known = _known(perception, frozen, name)
     outside, more = (known, ()) if known else tuner.exported(backbone, None)
     seen = seen if known else _heard(seen, frozen, outside, session)
     tuner.read(outside)
+    return tuner, seen, [*notices, *more]
 
-    evidence = tuner.evidence(_folds(tasks, seen.context))
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """A backbone tuned to all rows, out of torch, and heard.
+
+    Attributes:
+        seen: What is perceived, the tuned backbone among it.
+        heads: By task of labels the head that fine-tuning learnt.
+        spans: By task of spans its aligner.
+        told: By task of spans what held-out parts say of the training rows.
+        report: What to keep in the model's summary.
+        notices: What the user should know.
+    """
+
+    seen: Seen
+    heads: Mapping[str, Mapping[str, FittedHead]]
+    spans: Mapping[str, SpansAligner]
+    told: Mapping[str, HeldOut]
+    report: Mapping[str, Any]
+    notices: Sequence[str]
+
+
+def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
+    """Tune a backbone to all rows, let it leave torch, and hear it."""
+    signal = tuner.signal
     final = tuner.run("all", ~tuner.left_out(None), stop_after=evidence.epochs)
-    inside, still_more = tuner.exported(final.backbone, final)
-    seen = _heard(seen, signal, inside, session, tuned=True)
-    vectors = tuner.spoken(seen, signal)
+    inside, notices = tuner.exported(final.backbone, final)
+    seen = _heard(seen, signal, inside, tuner.session, tuned=True)
+    vectors, records = tuner.spoken(seen, signal), seen.context.records
     heads = {
         task.name: {f"{signal}/prototypes": tuner.fitted(final, vectors, evidence, task, rows_of(task, records))}
         for task in tuner.labels
     }
-    found = fit_aligners(tuner.labels, seen, session, fitted=heads)
-    aligners: dict[str, Aligner | SpansAligner] = dict(found.aligners)
-    held_out = dict(found.held_out)
-    for task in spans:
-        taught = rows_of(task, records)
-        aligners[task.name] = aligner = SpansAligner()
-        span_evidence = tuner.span_evidence(final, evidence, task, taught)
-        told = aligner.fit(task, seen.context.rows(taught), signal, span_evidence)
-        held_out[task.name] = HeldOut(taught[told.rows], told.intents)
-    report = {
-        "backbone": tuner.name,
-        "tuning": {**asdict(tuning), "epochs": evidence.epochs, **asdict(final.parameters)},
-    }
-    notices = [*notices, *more, *still_more]
-    return replace(found, aligners=aligners, held_out=held_out, report=report, notices=notices)
+    spans: dict[str, SpansAligner] = {}
+    told: dict[str, HeldOut] = {}
+    for task in tuner.spans:
+        rows = rows_of(task, records)
+        spans[task.name] = SpansAligner()
+        found = spans[task.name].fit(
+            task, seen.context.rows(rows), signal, tuner.span_evidence(final, evidence, task, rows)
+        )
+        told[task.name] = HeldOut(rows[found.rows], found.intents)
+    report = {**asdict(tuner.config), "epochs": evidence.epochs, **asdict(final.parameters)}
+    return Tuned(seen, heads, spans, told, report, notices)
 
 
 def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, tuned: bool = False) -> Seen:
@@ -180,7 +230,7 @@ def _known(perception: Perception | None, signal: str, backbone: str) -> OnnxEnc
     return perceiver.encoder
 
 
-def _free(name: str, taken: Collection[str]) -> str:
+def free(name: str, taken: Collection[str]) -> str:
     """A name that no signal has yet."""
     while name in taken:
         name += "-tuned"

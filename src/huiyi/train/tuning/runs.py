@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from huiyi.errors import DataError, OptionError, OutputError
@@ -33,15 +35,31 @@ def begin(folder: Path, begun_with: Mapping[str, str], *, resume: bool) -> Path:
         raise OutputError(
             f"{folder} holds a training that was interrupted. Go on with it by --resume, or remove the folder"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{_BEGUN}")
-        partial.write_text(json.dumps(dict(begun_with), ensure_ascii=False, indent=1) + "\n", "utf-8")
-        partial.rename(file)
-        (folder / _CHECKPOINTS).mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}. Choose another --out") from error
+    write_whole(file, json.dumps(dict(begun_with), ensure_ascii=False, indent=1).encode())
     return folder / _CHECKPOINTS
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file under another name, and rename it when all of it is on the disk, so that there is no half of it.
+
+    Raises:
+        OutputError: The disk is full, or the place cannot be written.
+    """
+    partial = file.with_name(f".{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as there:
+            there.write(content)
+            there.flush()
+            os.fsync(there.fileno())
+        partial.rename(file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OutputError(
+            f"{file} could not be written: {error.strerror}. Make room or choose another --out; what was kept before "
+            "is whole, and --resume goes on with it"
+        ) from error
 
 
 def end(folder: Path) -> None:

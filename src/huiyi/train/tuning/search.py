@@ -13,7 +13,6 @@ Source:
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -23,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import MissingExtraError, OutputError
+from huiyi.errors import MissingExtraError
+from huiyi.train.tuning.runs import write_whole
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -80,15 +80,15 @@ class Trial:
     steps: Mapping[int, float] = field(default_factory=dict)
 
 
-Tell = Callable[[int, float], None]
-"""Told a step and the loss after it. Raises when the trial is to end there, which an objective lets pass."""
+Tell = Callable[[int, float | None], None]
+"""Told a step, and the loss after it if it is known. Raises when the trial is to end, which an objective lets pass."""
 
 Objective = Callable[[int, Settings, Tell], float]
 """From a trial's number and settings to its loss."""
 
 
 class CutShortError(Exception):
-    """A trial is not worth its time any more. Only ``search`` sees it."""
+    """A trial is not worth its time any more."""
 
 
 def search(
@@ -142,10 +142,11 @@ def search(
         settings = dict(first[number]) if number < len(first) else _proposed(trials, space, seed + number)
         steps: dict[int, float] = {}
 
-        def tell(step: int, loss: float, steps: dict[int, float] = steps) -> None:
-            steps[step] = loss
+        def tell(step: int, loss: float | None, steps: dict[int, float] = steps) -> None:
+            if loss is not None:
+                steps[step] = loss
             is_late = bool(trials) and clock() - begun + reserve(trials) > seconds
-            if is_late or _is_poor(step, loss, trials):
+            if is_late or (loss is not None and _is_poor(step, loss, trials)):
                 raise CutShortError
 
         loss: float | None = None
@@ -153,7 +154,7 @@ def search(
             loss = objective(number, settings, tell)
         trials.append(Trial(number, settings, loss, round(clock() - started, 3), steps))
         if journal is not None:
-            _keep(trials, journal)
+            write_whole(journal, json.dumps([asdict(trial) for trial in trials], indent=1).encode())
     return trials
 
 
@@ -233,19 +234,3 @@ def _kept(journal: Path | None) -> list[Trial]:
         return []
     rows = json.loads(journal.read_text("utf-8"))
     return [Trial(**{**row, "steps": {int(step): loss for step, loss in row["steps"].items()}}) for row in rows]
-
-
-def _keep(trials: Sequence[Trial], journal: Path) -> None:
-    """Write a journal under another name and rename it, so that there is always a whole one."""
-    partial = journal.with_name(f".{journal.name}")
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps([asdict(trial) for trial in trials], indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(journal)
-    except OSError as error:
-        raise OutputError(
-            f"{journal} could not be written: {error.strerror}. Make room, and go on with --resume"
-        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -126,8 +127,14 @@ class Tuner:
         checkpoints: Path | None = None,
     ) -> None:
         self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
-        self._checkpoints = checkpoints
+        self.checkpoints = checkpoints
         self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
+
+    def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
+        """One that tunes to the same lessons with other options."""
+        other = copy(self)
+        other.config, other.session, other.checkpoints = config, session, checkpoints
+        return other
 
     def read(self, encoder: OnnxEncoder) -> None:
         """Read the lessons and the unlabelled texts as the backbone came, to see which mean the same."""
@@ -177,7 +184,7 @@ class Tuner:
         rows = self._with_unlabelled(self._rows(taught), taught)
         config = self.config
         total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
-        checkpoints = Checkpoints(self._checkpoints / what) if self._checkpoints else None
+        checkpoints = Checkpoints(self.checkpoints / what) if self.checkpoints else None
         return finetune(
             self._fresh(),
             rows,
