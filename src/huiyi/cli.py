@@ -104,7 +104,7 @@ def train(
     from huiyi.storage import check_free
     from huiyi.train import TrainConfig
     from huiyi.train import train as run
-    from huiyi.train.tuning.runs import end
+    from huiyi.train.tuning.runs import end, is_begun
 
     language = _language(lang)
     check_free(out)
@@ -122,7 +122,7 @@ def train(
     )
     base = None if add_to is None else load(add_to)
     run_folder = out.with_name(f"{out.name}.run")
-    with _progress() as progress:
+    with _progress() as progress, _resumable(lambda: is_begun(run_folder)):
         model = run(
             source,
             validation=validation,
@@ -312,6 +312,9 @@ def main() -> None:
     except HuiyiError as error:
         print(f"huiyi: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except _StoppedError as stop:
+        print(f"huiyi: {stop}", file=sys.stderr)
+        sys.exit(_STOPPED)
     except (KeyboardInterrupt, typer.Abort):
         print("huiyi: stopped; nothing was written", file=sys.stderr)
         sys.exit(_STOPPED)
@@ -423,6 +426,21 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(known[what], completed=done, total=total)
 
         yield tell
+
+
+class _StoppedError(Exception):
+    """Ctrl-C, after which something is left to be said."""
+
+
+@contextmanager
+def _resumable(is_begun: Callable[[], bool]) -> Iterator[None]:
+    """Say at Ctrl-C that what was begun can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if not is_begun():
+            raise
+        raise _StoppedError("stopped; what is done so far is kept. Go on with the same command and --resume") from stop
 
 
 def _print_training(model: Model, language: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huiyi.errors import DataError, OptionError
+from huiyi.errors import DataError, OptionError, OutputError
 from huiyi.train.tuning.backbones import load_backbone
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, Rows, finetune
@@ -167,6 +167,33 @@ def test_a_checkpoint_half_written_is_not_used(tiny: Path, lessons: Rows, tmp_pa
     (tmp_path / "run" / ".epoch-2" / "state.safetensors").write_bytes(b"half")
     found = kept.latest()
     assert found is not None and len(found[2]) == 1
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    tiny: Path, lessons: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors import SafetensorError
+
+    kept = Checkpoints(tmp_path / "run")
+    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=2), stop_after=1, checkpoints=kept)
+
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(OutputError, match=r"epoch-2 could not be written: No space left.*--resume"):
+        finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=2), checkpoints=kept)
+    assert [place.name for place in (tmp_path / "run").iterdir()] == ["epoch-1"]
+    found = kept.latest()
+    assert found is not None and len(found[2]) == 1
+
+
+def test_a_checkpoint_that_is_damaged(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path / "run")
+    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=1), checkpoints=kept)
+    (tmp_path / "run" / "epoch-1" / "state.safetensors").write_bytes(b"half")
+    with pytest.raises(DataError, match=r"epoch-1 is damaged.*Remove that folder"):
+        kept.latest()
 
 
 def test_a_loss_that_is_no_number_stops_it_and_the_good_epoch_stays(tiny: Path, lessons: Rows, tmp_path: Path) -> None:

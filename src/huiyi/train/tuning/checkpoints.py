@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huiyi.errors import OutputError
+from huiyi.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,7 @@ class Checkpoints:
         Raises:
             OutputError: The disk is full, or the place cannot be written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         place = self.folder / f"epoch-{len(history)}"
@@ -54,27 +55,39 @@ class Checkpoints:
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
             partial.rename(place)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             shutil.rmtree(partial, ignore_errors=True)
+            why = getattr(error, "strerror", None) or str(error).rpartition("I/O error: ")[2]
             raise OutputError(
-                f"{place} could not be written: {error.strerror}. Make room, and go on with --resume"
+                f"{place} could not be written: {why}. Make room, and go on with --resume; the epoch before is kept"
             ) from error
         for older in self._kept()[:-1]:
             shutil.rmtree(older, ignore_errors=True)
 
     def latest(self) -> tuple[dict[str, Tensor], dict[str, Tensor], list[Any]] | None:
-        """The state, the best weights and the history of the last epoch that was kept."""
+        """The state, the best weights and the history of the last epoch that was kept.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         kept = self._kept()
         if not kept:
             return None
-        tensors = load_file(kept[-1] / _STATE)
+        try:
+            tensors, history = load_file(kept[-1] / _STATE), json.loads((kept[-1] / _HISTORY).read_text("utf-8"))
+        except (OSError, ValueError, SafetensorError) as error:
+            raise DataError(
+                f"{kept[-1]} is damaged ({error}); expected what a run had kept of itself. Remove that folder, and "
+                "the run begins anew"
+            ) from error
         parts: dict[str, dict[str, Tensor]] = {"state": {}, "good": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = value
-        return parts["state"], parts["good"], json.loads((kept[-1] / _HISTORY).read_text("utf-8"))
+        return parts["state"], parts["good"], history
 
     def _kept(self) -> list[Path]:
         """Whole checkpoints, the oldest first."""

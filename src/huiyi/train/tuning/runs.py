@@ -31,7 +31,7 @@ def begin(folder: Path, begun_with: Mapping[str, str], *, resume: bool) -> Path:
     if resume:
         _check_same(file, begun_with)
         return folder / _CHECKPOINTS
-    if any((folder / _CHECKPOINTS).glob("*/*")):
+    if is_begun(folder):
         raise OutputError(
             f"{folder} holds a training that was interrupted. Go on with it by --resume, or remove the folder"
         )
@@ -60,6 +60,11 @@ def write_whole(file: Path, content: bytes) -> None:
             f"{file} could not be written: {error.strerror}. Make room or choose another --out; what was kept before "
             "is whole, and --resume goes on with it"
         ) from error
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether something is kept there of a training that has not come to its end."""
+    return any((folder / _CHECKPOINTS).glob("*/*"))
 
 
 def end(folder: Path) -> None:

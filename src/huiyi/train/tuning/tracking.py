@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from time import time
 from typing import Any, Protocol
 
 from huiyi.errors import MissingExtraError
+from huiyi.train.tuning.runs import write_whole
 
 
 class Tracker(Protocol):
@@ -23,6 +26,8 @@ class Tracker(Protocol):
 class TensorBoard:
     """One line of points for each figure, to be looked at with ``tensorboard --logdir DIR.run/logs``.
 
+    Each epoch is a file of its own, whole or not there. One that is tuned again after a kill takes its place.
+
     Args:
         folder: Where the logs go; one folder in it for each run.
     """
@@ -31,13 +36,22 @@ class TensorBoard:
         self.folder = folder
 
     def tell(self, what: str, figures: Mapping[str, float]) -> None:
-        """Write and close, so that a kill cannot take it away."""
-        from torch.utils.tensorboard import SummaryWriter
+        """Write them.
 
-        with SummaryWriter(str(self.folder / what.replace(", ", "/"))) as writer:
-            for name, value in figures.items():
-                if name != "epoch":
-                    writer.add_scalar(name, value, int(figures["epoch"]))
+        Raises:
+            OutputError: The disk is full, or the place cannot be written.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        step, now, content = int(figures["epoch"]), time(), BytesIO()
+        points = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items() if name != "epoch"]
+        records = RecordWriter(content)
+        records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+        records.write(Event(wall_time=now, step=step, summary=Summary(value=points)).SerializeToString())
+        file = self.folder / what.replace(", ", "/") / f"events.out.tfevents.{step:06}.huiyi"
+        write_whole(file, content.getvalue())
 
     def close(self) -> None:
         """Nothing is open."""
