@@ -252,6 +252,14 @@ def test_a_full_disk_leaves_no_folders_above(tmp_path: Path, failing: Any) -> No
     assert not list(tmp_path.iterdir())
 
 
+def test_what_a_killed_process_left_goes_when_the_next_is_whole(tmp_path: Path) -> None:
+    left, others = tmp_path / ".model.partial-1", [tmp_path / ".model.run", tmp_path / ".models.partial-1"]
+    for folder in (left, *others):
+        folder.mkdir()
+    write(tmp_path / "model")
+    assert not left.exists() and all(other.exists() for other in others)
+
+
 def test_a_place_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two trainings with the same output: the second one must not mix its files into the first's."""
     really = os.fsync

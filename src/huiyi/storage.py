@@ -7,6 +7,7 @@ holds the SHA-256 of every file. Nothing in it is pickled.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -70,7 +71,7 @@ def write_folder(
     made = [above for above in folder.absolute().parents if not os.path.exists(above)]  # noqa: PTH110
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
         own = {name: array for name, array in arrays.items() if _is_file(name, array)}
         named = {".".join(name.split("/")[-2:]): name for name in own}
         assert len(named) == len(own), "two arrays would be files of one name"
@@ -84,6 +85,8 @@ def write_folder(
         _write(partial / MANIFEST, content)
         partial.chmod(0o755)
         partial.rename(folder)
+        for left in folder.parent.glob(f".{glob.escape(folder.name)}.partial-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{folder} could not be written: {error.strerror}. Nothing was left behind") from error
     finally:
