@@ -91,7 +91,8 @@ def test_several_labels_a_row(tiny: Path, lessons: Rows) -> None:
     assert ((odds > 0) == (both > 0)).mean() > 0.9
 
 
-def test_rows_of_which_a_task_knows_nothing_do_not_teach_it(tiny: Path, lessons: Rows) -> None:
+@pytest.mark.parametrize("contrast", [0.0, 0.3])
+def test_rows_of_which_a_task_knows_nothing_do_not_teach_it(tiny: Path, lessons: Rows, contrast: float) -> None:
     """Two tasks of the same labels, of which each knows half of the rows, and neither tells the other's rows."""
     halves = np.arange(len(lessons.texts)) % 2
     other = Task("other", "choice", TASK.labels)
@@ -105,7 +106,7 @@ def test_rows_of_which_a_task_knows_nothing_do_not_teach_it(tiny: Path, lessons:
         Rows(lessons.texts, targets),
         [TASK, other],
         held_out=Rows(lessons.texts, targets),
-        config=replace(QUICK, patience=0),
+        config=replace(QUICK, patience=0, contrast=contrast),
         tell=epochs.append,
     )
     vectors = tuned.encode(lessons.texts, max_tokens=32)
@@ -175,14 +176,14 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
     from safetensors import SafetensorError
 
     kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=2), stop_after=1, checkpoints=kept)
+    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=2), stop_after=1, checkpoints=kept)
 
     def full(*_: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(OutputError, match=r"epoch-2 could not be written: No space left.*--resume"):
-        finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=2), checkpoints=kept)
+        finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=2), checkpoints=kept)
     assert [place.name for place in (tmp_path / "run").iterdir()] == ["epoch-1"]
     found = kept.latest()
     assert found is not None and len(found[2]) == 1
@@ -190,7 +191,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
 
 def test_a_checkpoint_that_is_damaged(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, config=replace(QUICK, epochs=1), checkpoints=kept)
+    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=1), checkpoints=kept)
     (tmp_path / "run" / "epoch-1" / "state.safetensors").write_bytes(b"half")
     with pytest.raises(DataError, match=r"epoch-1 is damaged.*Remove that folder"):
         kept.latest()

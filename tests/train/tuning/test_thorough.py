@@ -113,3 +113,18 @@ def test_the_space_is_of_settings_there_are() -> None:
 
     usual = Trial(0, thorough.as_settings(FinetuneConfig()), None, 0.0)
     assert set(usual.settings) == set(SPACE)
+
+
+def test_several_tasks_are_searched_together(
+    config: TrainConfig, rows: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thorough, "MOST_TRIALS", 2)
+    both = [
+        {"text": text, "intent": label, "urgency": "high" if "please" in text else "low"} for text, label in rows[::3]
+    ]
+    columns = huiyi.Columns(label="intent,urgency")
+    model = huiyi.train(both, columns=columns, config=config, folder=tmp_path / "run")
+    again = huiyi.train(both, columns=columns, config=config, folder=tmp_path / "run", resume=True)
+    assert set(model.skills) == {"intent", "urgency"}
+    assert again.summary["search"] == model.summary["search"]
+    assert again.skills["urgency"].summary["weights"] == model.skills["urgency"].summary["weights"]

@@ -73,11 +73,13 @@ class Asked:
         scores: Log-odds of m rows, or of the units of all rows, shape (m, k).
         targets: Shape (m, k), 1 where right.
         rows: How many rows it was asked about.
+        vectors: Of these rows, where the loss looks at them, shape (m, d).
     """
 
     scores: Tensor
     targets: Tensor
     rows: int
+    vectors: Tensor | None = None
 
 
 class Objective(Protocol):
@@ -138,7 +140,7 @@ class LabelObjective:
         vectors, targets = (reading.vectors, prepared) if known.all() else (reading.vectors[known], prepared[known])
         prototypes = normalize(self.parameters["prototypes"], dim=1)
         scores = self.config.sharpness * vectors @ prototypes.T + self.parameters["bias"]
-        return Asked(scores, targets, len(scores))
+        return Asked(scores, targets, len(scores), vectors)
 
     def loss(self, reading: Reading, asked: Asked) -> Tensor:
         """Cross-entropy, and contrast where it is wanted."""
@@ -147,8 +149,9 @@ class LabelObjective:
             asked.scores, asked.targets, several=self.several, smoothing=config.smoothing, weights=self._weights
         )
         if config.contrast:
+            assert asked.vectors is not None
             loss = loss + config.contrast * contrastive_loss(
-                reading.vectors, asked.targets, temperature=config.temperature
+                asked.vectors, asked.targets, temperature=config.temperature
             )
         return loss
 
