@@ -124,6 +124,9 @@ class Candidates:
         """
         chosen = self._place("chosen.json")
         is_over = chosen is not None and chosen.is_file()
+        most = (
+            MOST_TRIALS if self._folds.max(initial=0) else 1
+        )  # without rows to leave out nothing tells settings apart
         trials = search(
             self.objective,
             SPACE,
@@ -132,7 +135,7 @@ class Candidates:
             reserve=lambda trials: self._reserve(trials, seconds, aside),
             seed=self._usual.config.seed,
             journal=self._place("trials.json"),
-            most=0 if is_over else MOST_TRIALS,
+            most=0 if is_over else most,
         )
         if chosen is not None and is_over:
             return trials, json.loads(chosen.read_text("utf-8"))
@@ -205,7 +208,7 @@ class Candidates:
             targets = lessons.targets[task.name][: lessons.rows]
             rows = evident & ~np.isnan(targets[:, 0])
             scores = np.mean([evidence.told[task.name].labels[rows] for evidence in told], axis=0)
-            loss += loss_at_best(scores, targets[rows], several=task.kind == "several")
+            loss += loss_at_best(scores, targets[rows], several=task.kind == "several") if rows.any() else 0.0
         return loss
 
     def _members(self, trials: Sequence[Trial], seconds: float, aside: float) -> list[int]:
@@ -225,8 +228,9 @@ class Candidates:
 
     def _final_seconds(self, trial: Trial) -> float:
         """How long it will take to tune to all rows what a trial tuned to a part of them, or to several parts."""
-        share = float(self.told(trial.number).evident.mean())
-        return float(1.1 * trial.seconds / (share * self._folds.max()))
+        evident = self.told(trial.number).evident
+        rows_tuned_to = float(evident.mean() * self._folds.max()) if evident.any() else 1.0  # in shares of all rows
+        return 1.1 * trial.seconds / rows_tuned_to
 
     def _reserve(self, trials: Sequence[Trial], seconds: float, aside: float) -> float:
         """How long it will take to tune the best to all rows, several of them if there is time, and to fit heads."""

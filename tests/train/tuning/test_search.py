@@ -1,6 +1,7 @@
 """The search, on objectives that cost nothing, by a clock that only they move."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from huiyi.errors import OutputError
+from huiyi.errors import MissingExtraError, OutputError
 from huiyi.train.tuning.search import FEWEST_TO_RANK, FIRST_WHOLE, Between, Tell, Trial, importance, search
 
 pytest.importorskip("optuna", reason="searching needs the extra tune")
@@ -117,6 +118,14 @@ def test_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(OutputError, match=r"could not be written.*--resume"):
         Bench().run(60, journal=tmp_path / "file" / "trials.json")
+
+
+def test_without_what_proposes_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    bench = Bench()
+    with pytest.raises(MissingExtraError, match=r"huiyi\[tune\]"):
+        bench.run(60)
+    assert bench.now == 0
 
 
 def test_what_mattered_is_ranked() -> None:

@@ -115,6 +115,15 @@ def test_the_space_is_of_settings_there_are() -> None:
     assert set(usual.settings) == set(SPACE)
 
 
+def test_descriptions_alone_leave_nothing_to_search_by(config: TrainConfig) -> None:
+    labels = [
+        huiyi.Label(name, {"en": words}) for name, words in (("card", "stolen lost pin"), ("order", "parcel late"))
+    ]
+    model = huiyi.train([{"text": "", "intent": ""}], task=huiyi.Task("intent", "choice", tuple(labels)), config=config)
+    assert model.summary["search"]["trials"] == 1
+    assert model.decide("parcel late").label == "order"
+
+
 def test_several_tasks_are_searched_together(
     config: TrainConfig, rows: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ def search(
         >>> trials[0].settings, min(trial.loss for trial in trials) < 0.05
         ({'x': 1.0}, True)
     """
+    _study((), space)  # is there what proposes? The first trial takes long
     trials = _kept(journal)
     begun = clock() - sum(trial.seconds for trial in trials)
     while most is None or len(trials) < most:
