@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FOLDS, Aligner, HeldOut, SpansAligner, folds_of
+from huiyi.align import FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
 from huiyi.perceive import MARK, BackbonePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
