@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from huiyi.errors import DataError, OptionError
+from huiyi.train.config import Session
 from huiyi.train.tuning.backbones import Backbone, load_backbone
+from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.pretexts import PRETEXTS, Batches, Masked, Order
 from huiyi.train.tuning.selfsupervision import SelfSupervisionConfig, selfsupervise
+from huiyi.train.tuning.tuner import Lessons, Tuner
+from huiyi.values import Label, Task
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
 transformers = pytest.importorskip("transformers", reason="fine-tuning needs the extra tune")
@@ -138,3 +142,29 @@ def test_what_cannot_be_used(tiny: Path, texts: list[str], monkeypatch: pytest.M
             module.dropout_prob = 0.0
     with pytest.raises(OptionError, match="needs a backbone with dropout"):
         selfsupervise(still, texts, config=SelfSupervisionConfig(objectives=("contrastive",)))
+
+
+def test_a_tuner_begins_with_it_once(tiny: Path, texts: list[str]) -> None:
+    task = Task("intent", "choice", (Label("card"), Label("money")))
+    rows = Lessons([task], texts[:4], {"intent": np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]}, 4, texts[4:50])
+    told: list[str] = []
+    session = Session(on_epoch=lambda what, figures: told.append(what))
+    taught = np.ones(4, dtype=bool)
+    runs = {}
+    for objectives in ((), ("masked",)):
+        config = FinetuneConfig(epochs=1, selfsupervision=objectives)
+        tuner = Tuner(str(tiny), "text@intent", rows, config, session)
+        tuner.read(StandIn())  # type: ignore[arg-type]
+        first, again = (dict(tuner.run(what, taught).module.named_parameters()) for what in ("first", "again"))
+        assert all(torch.equal(value, again[name]) for name, value in first.items())
+        runs[objectives] = {name: value.numpy() for name, value in first.items()}
+    plain, begun = runs[()], runs[("masked",)]
+    assert not all(np.array_equal(plain[name], begun[name]) for name in plain)
+    assert told.count("text@intent, self-supervised") == 1
+
+
+class StandIn:
+    """An encoder that tells texts by their letters."""
+
+    def encode(self, texts: list[str], *, tick: object = None) -> dict[str, np.ndarray]:
+        return {"": np.array([[text.count(letter) for letter in "abcdefghi"] for text in texts], dtype=np.float32)}

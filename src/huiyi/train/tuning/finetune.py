@@ -60,6 +60,7 @@ class FinetuneConfig:
         balance: 0 counts all rows alike, 1 all labels.
         max_tokens: Of a longer text only the beginning is learnt from.
         patience: Epochs without a better held-out loss after which it stops; 0 never stops early.
+        selfsupervision: What is learnt from unlabelled texts before, some of ``huiyi.train.tuning.pretexts.PRETEXTS``.
         seed: Of everything that is drawn.
     """
 
@@ -81,6 +82,7 @@ class FinetuneConfig:
     balance: float = 0.0
     max_tokens: int = 128
     patience: int = 2
+    selfsupervision: tuple[str, ...] = ()
     seed: int = 0
 
 

@@ -5,7 +5,9 @@ guessed of each text is passed on to its nearest texts, again and again, until
 it settles; labels that are known are passed on with the rest.
 
 Source:
-    Zhou et al., "Learning with Local and Global Consistency", NeurIPS 2003;
+    Zhou et al., "Learning with Local and Global Consistency", NeurIPS 2003; Zhu
+    and Ghahramani, "Learning from Labeled and Unlabeled Data with Label
+    Propagation", 2002 (what is known is put back in every round);
     Iscen et al., "Label Propagation for Deep Semi-supervised Learning", CVPR 2019.
 """
 
@@ -80,6 +82,7 @@ def propagate(graph: csr_array, guesses: Array, known: NDArray[np.bool_]) -> Arr
     settled = guesses.astype(np.float64)
     for _ in range(ROUNDS):
         settled = PASSED_ON * (graph @ settled) + (1 - PASSED_ON) * guesses
+        settled[known] = guesses[known]
     settled /= np.maximum(settled.sum(axis=1, keepdims=True), 1e-12)
     settled[known] = guesses[known]
     return np.asarray(settled, dtype=np.float32)

@@ -23,12 +23,14 @@ from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
 from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
 from huiyi.train.tuning.propagate import neighbours, propagate
+from huiyi.train.tuning.selfsupervision import SelfSupervisionConfig, selfsupervise
 from huiyi.values import Ragged, Record, Span, Task, alike, is_blank
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from huiyi.values import Array
 
@@ -128,6 +130,7 @@ class Tuner:
     ) -> None:
         self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
         self.checkpoints = checkpoints
+        self._weights: Mapping[str, Tensor] | None = None
         self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
 
     def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
@@ -171,11 +174,6 @@ class Tuner:
         """Tasks of labels."""
         return [task for task in self.lessons.tasks if task.kind != "spans"]
 
-    def _fresh(self) -> Backbone:
-        """The backbone as it came, ready for the tasks."""
-        backbone = load_backbone(self.name)
-        return hears_units(backbone, self.lessons.texts) if self.spans else backbone
-
     def run(
         self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
     ) -> Finetuned:
@@ -196,6 +194,20 @@ class Tuner:
             tick=ticks(session.progress, f"tuning {signal}, {what}", total),
             tell=partial(self._tell, f"{signal}, {what}"),
         )
+
+    def _fresh(self) -> Backbone:
+        """The backbone ready for the tasks, after what it learns from unlabelled texts alone, which is done once."""
+        backbone, config = load_backbone(self.name), self.config
+        if self._weights is not None:
+            backbone.module.load_state_dict(self._weights)
+        elif config.selfsupervision and self.lessons.unlabelled:
+            options = SelfSupervisionConfig(config.selfsupervision, seed=config.seed)
+            what = f"{self.signal}, self-supervised"
+            total = len(self.lessons.unlabelled) * options.epochs
+            tick = ticks(self.session.progress, f"tuning {what}", total)
+            selfsupervise(backbone, self.lessons.unlabelled, config=options, tick=tick, tell=partial(self._tell, what))
+            self._weights = {name: value.clone() for name, value in backbone.module.state_dict().items()}
+        return hears_units(backbone, self.lessons.texts) if self.spans else backbone
 
     def _tell(self, what: str, figures: Epoch) -> None:
         """Pass the figures of an epoch on to whoever wants them."""
