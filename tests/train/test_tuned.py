@@ -122,6 +122,19 @@ def test_unlabelled_texts_help_and_are_counted(config: TrainConfig) -> None:
     assert any(f"{used} are used" in notice for notice in model.summary["notices"])
 
 
+def test_unlabelled_texts_teach_the_frozen_signals_too(backbone: str, tmp_path: Path) -> None:
+    unlabelled = [Record(text=text) for i, (text, _) in enumerate(ROWS) if i % 3]
+    config = TrainConfig(effort="tuned", encoder=backbone, signals=("text",))
+    model = huiyi.train(ROWS[::3], unlabelled=unlabelled, config=config)
+    weights = model.skills["intent"].summary["weights"]
+    assert {"text/logistic", "text@tiny/logistic"} <= set(weights)
+    assert not any(name.endswith("kernel") for name in weights)
+    model.save(tmp_path / "desk")
+    texts = [text for text, _ in ROWS]
+    again, here = huiyi.load(tmp_path / "desk").decide_all(texts), model.decide_all(texts)
+    assert [decision.probability for decision in again] == pytest.approx([d.probability for d in here], abs=1e-6)
+
+
 def test_unlabelled_texts_that_are_held_out(config: TrainConfig) -> None:
     model = huiyi.train(ROWS[::2], validation=ROWS[1::2], unlabelled=[Record(text=ROWS[1][0])], config=config)
     assert any("repeat 1 row" in notice for notice in model.summary["notices"])

@@ -105,6 +105,10 @@ class LogisticHead:
             share = np.clip(targets.mean(), 1e-6, 1 - 1e-6)
             self._weights[-1] -= np.float32(np.log(share / (1 - share)))
 
+    def remember(self, signal: Array) -> None:
+        """Tell how near a row is by these, instead of by all that it was fitted on."""
+        self._nearest.fit(unit(signal - self._centre), width=self.config.width)
+
     def score(self, signal: Signal) -> Scores:
         """Log-odds of each label, less those of an average one, and the cosine with the nearest row as it is kept."""
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FittedHead, Scores, folds_of
+from huiyi.align import FittedHead, Scores
 from huiyi.align.blend import loss_at_best
 from huiyi.errors import OptionError
 from huiyi.pipeline import Perception
@@ -78,9 +78,10 @@ def fit_thorough(
     if any(task.kind == "spans" for task in tasks):
         raise OptionError("--effort thorough: expected labels, but there are spans too. Use --effort tuned")
     began = perf_counter()
-    tuner, seen, notices = prepare(tasks, records, unlabelled, perception, config, session)
+    begun = prepare(tasks, records, unlabelled, perception, config, session)
+    tuner, seen, notices = begun.tuner, begun.seen, begun.notices
     aside = perf_counter() - began
-    candidates = Candidates(tuner, folds_of(tasks[0], seen.context))
+    candidates = Candidates(tuner, begun.folds)
     trials, members = candidates.found(60 * config.minutes - aside, aside=aside)
     if len(trials) == 1:
         notices.append(
@@ -98,7 +99,8 @@ def fit_thorough(
             heads[name] |= fitted
         tuned.append(done.report)
         notices += done.notices
-    found = fit_aligners(tasks, seen, session, fitted=heads)
+    told = begun.with_students(heads, candidates.told(members[0]))
+    found = fit_aligners(tasks, seen, session, fitted=told)
     report = {"backbone": tuner.name, "tuning": tuned[0], "search": candidates.report(trials, members)}
     return replace(found, report={**report, "also_tuned": tuned[1:]}, notices=notices)
 

@@ -31,6 +31,7 @@ from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.loop import tokens_of
 from huiyi.train.tuning.runs import begin
+from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with
 from huiyi.values import Context, Ragged, Record, Task
 
@@ -69,17 +70,50 @@ def fit_tuned(
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
-    tuner, seen, notices = prepare(tasks, records, unlabelled, perception, config, session)
-    evidence = tuner.evidence(_folds(tasks, seen.context))
-    done = finish(tuner, seen, evidence)
-    found = fit_aligners(tuner.labels, done.seen, session, fitted=done.heads)
+    begun = prepare(tasks, records, unlabelled, perception, config, session)
+    evidence = begun.tuner.evidence(begun.folds)
+    done = finish(begun.tuner, begun.seen, evidence)
+    heads = begun.with_students(done.heads, evidence)
+    found = fit_aligners(begun.tuner.labels, done.seen, session, fitted=heads)
     return replace(
         found,
         aligners={**found.aligners, **done.spans},
         held_out={**found.held_out, **done.told},
-        report={"backbone": tuner.name, "tuning": done.report},
-        notices=[*notices, *done.notices],
+        report={"backbone": begun.tuner.name, "tuning": done.report},
+        notices=[*begun.notices, *done.notices],
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """All that is there before a backbone is tuned.
+
+    Attributes:
+        tuner: Tunes with the usual settings.
+        seen: What is perceived, the backbone as it came among it.
+        unlabelled: What is perceived of the unlabelled texts, if there are any.
+        folds: The fold that leaves each row out.
+        notices: What the user should know.
+    """
+
+    tuner: Tuner
+    seen: Seen
+    unlabelled: Context | None
+    folds: NDArray[np.intp]
+    notices: list[str]
+
+    def with_students(
+        self, heads: Mapping[str, Mapping[str, FittedHead]], evidence: Evidence
+    ) -> Mapping[str, Mapping[str, FittedHead]]:
+        """Heads of a tuned backbone, and those of frozen signals that learn from unlabelled texts, by task."""
+        if self.unlabelled is None:
+            return heads
+        found = {name: dict(fitted) for name, fitted in heads.items()}
+        for task in self.tuner.labels:
+            if task.kind == "choice":
+                rows = rows_of(task, self.seen.context.records)
+                found[task.name] |= students(self.tuner, self.seen, self.unlabelled, evidence, self.folds, task, rows)
+        return found
 
 
 def prepare(
@@ -89,8 +123,8 @@ def prepare(
     perception: Perception | None,
     config: TrainConfig,
     session: Session,
-) -> tuple[Tuner, Seen, list[str]]:
-    """What tunes with the usual settings, what is perceived, the backbone as it came among it, and what to know.
+) -> Begun:
+    """Perceive, the backbone as it came too, and make ready to tune it.
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
@@ -99,7 +133,7 @@ def prepare(
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     name = config.encoder or _backbone_for(records)
     backbone = load_backbone(name)
-    seen = see(tasks, records, perception, config, session)
+    seen = see(tasks, records, perception, config, session, unlabelled=unlabelled)
     lessons, notices = Lessons.of(tasks, seen, unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
@@ -115,11 +149,17 @@ def prepare(
         begun = {**begun_with(name, lessons, tuning), "effort": config.effort}
         checkpoints = begin(session.folder, begun, resume=session.resume)
     tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
+    others = _read(seen.perception, lessons, session) if lessons.unlabelled else None
     known = _known(perception, frozen, name)
-    outside, more = (known, ()) if known else tuner.exported(backbone, None)
-    seen = seen if known else _heard(seen, frozen, outside, session)
-    tuner.read(outside)
-    return tuner, seen, [*notices, *more]
+    if known is None:
+        known, more = tuner.exported(backbone, None)
+        notices += more
+        seen = _heard(seen, frozen, known, session)
+    tuner.read(known)
+    if others is not None and frozen not in others.signals:
+        present = np.column_stack([others.present, np.ones(len(others.records), dtype=bool)])
+        others = Context(others.records, {**others.signals, frozen: tuner.unlabelled_vectors}, present)
+    return Begun(tuner, seen, others, _folds(tasks, seen.context), notices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +222,13 @@ def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, t
         contexts.append(Context(context.records, {**context.signals, **signals}, present, tokens))
     seen.perception.add(signal, perceiver)
     return Seen(seen.perception, contexts[0], contexts[1], seen.named)
+
+
+def _read(perception: Perception, lessons: Lessons, session: Session) -> Context:
+    """The unlabelled texts as the frozen signals hear them."""
+    records = [Record(text=text) for text in lessons.unlabelled]
+    tick = ticks(session.progress, "reading unlabelled texts", len(records) * len(perception.names))
+    return perception.perceive(records, tick=tick)
 
 
 def _backbone_for(records: Sequence[Record]) -> str:

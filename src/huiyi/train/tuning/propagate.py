@@ -8,7 +8,8 @@ Source:
     Zhou et al., "Learning with Local and Global Consistency", NeurIPS 2003; Zhu
     and Ghahramani, "Learning from Labeled and Unlabeled Data with Label
     Propagation", 2002 (what is known is put back in every round);
-    Iscen et al., "Label Propagation for Deep Semi-supervised Learning", CVPR 2019.
+    Iscen et al., "Label Propagation for Deep Semi-supervised Learning", CVPR 2019;
+    Berthelot et al., "MixMatch", NeurIPS 2019, section 3.2 (sharpening).
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ PASSED_ON = 0.9
 """The share that comes from the neighbours, in each of the ROUNDS."""
 
 ROUNDS = 30
+SHARPENED = 2
+"""The power that shares are raised to when they have settled, for what is passed on and on becomes too even."""
+
 _ROWS_AT_ONCE = 1_024
 
 
@@ -71,7 +75,7 @@ def propagate(graph: csr_array, guesses: Array, known: NDArray[np.bool_]) -> Arr
         known: Boolean, shape (n,): rows whose guess is right and stays.
 
     Returns:
-        Probabilities after it has settled, shape (n, k).
+        Probabilities after it has settled, sharpened, shape (n, k).
 
     Example:
         >>> line = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.1], [1.0, 0.0]], dtype=np.float32)
@@ -83,6 +87,8 @@ def propagate(graph: csr_array, guesses: Array, known: NDArray[np.bool_]) -> Arr
     for _ in range(ROUNDS):
         settled = PASSED_ON * (graph @ settled) + (1 - PASSED_ON) * guesses
         settled[known] = guesses[known]
+    settled /= np.maximum(settled.max(axis=1, keepdims=True), 1e-12)
+    settled **= SHARPENED
     settled /= np.maximum(settled.sum(axis=1, keepdims=True), 1e-12)
     settled[known] = guesses[known]
     return np.asarray(settled, dtype=np.float32)

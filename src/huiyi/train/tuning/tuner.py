@@ -131,6 +131,7 @@ class Tuner:
         self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
         self.checkpoints = checkpoints
         self._weights: Mapping[str, Tensor] | None = None
+        self._passed_on: dict[bytes, Mapping[str, Array]] = {}
         self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
 
     def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
@@ -144,7 +145,7 @@ class Tuner:
         if self.lessons.unlabelled:
             tick = ticks(self.session.progress, "reading unlabelled texts", len(self.lessons.unlabelled))
             self._lesson_vectors = encoder.encode(self.lessons.texts)[""]
-            self._unlabelled_vectors = encoder.encode(self.lessons.unlabelled, tick=tick)[""]
+            self.unlabelled_vectors = encoder.encode(self.lessons.unlabelled, tick=tick)[""]
 
     def spoken(self, seen: Seen, signal: str) -> Array:
         """A signal of all lessons that have a text."""
@@ -327,21 +328,32 @@ class Tuner:
         )
         return OnnxEncoder(self.name, left.model, tokenizer, width=width, max_tokens=longest), left.notices
 
+    def passed_on(self, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
+        """What the lessons that are taught are, and below them what they pass on to the unlabelled texts.
+
+        By task of labels, of shape (t + m, k), NaN where nothing is known.
+        """
+        key = taught.tobytes()
+        if key not in self._passed_on:
+            vectors = np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
+            found = {}
+            for task in self.labels:
+                right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
+                right[: taught.sum()] = self.lessons.targets[task.name][taught]
+                known = ~np.isnan(right[:, 0])
+                if task.kind == "choice" and known.any():  # where several labels may hold there is nothing to pass on
+                    right = _passed_on(vectors, right, known)
+                found[task.name] = right
+            self._passed_on[key] = found
+        return self._passed_on[key]
+
     def _with_unlabelled(self, rows: Rows, taught: NDArray[np.bool_]) -> Rows:
         """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
         if not self.lessons.unlabelled:
             return rows
-        vectors = np.vstack([self._lesson_vectors[taught], self._unlabelled_vectors])
         nothing = [None] * len(self.lessons.unlabelled)
-        targets: dict[str, Any] = {task.name: [*rows.targets[task.name], *nothing] for task in self.spans}
-        for task in self.labels:
-            right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
-            right[: len(rows.texts)] = rows.targets[task.name]
-            known = ~np.isnan(right[:, 0])
-            if task.kind == "choice" and known.any():  # where several labels may hold there is nothing to pass on
-                right = _passed_on(vectors, right, known)
-            targets[task.name] = right
-        return Rows([*rows.texts, *self.lessons.unlabelled], targets)
+        spans = {task.name: [*rows.targets[task.name], *nothing] for task in self.spans}
+        return Rows([*rows.texts, *self.lessons.unlabelled], {**self.passed_on(taught), **spans})
 
     def _rows(self, which: NDArray[Any]) -> Rows:
         """Some of the lessons."""

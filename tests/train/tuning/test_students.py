@@ -1,0 +1,107 @@
+"""Heads of frozen signals that learn from unlabelled texts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from huiyi.align import FittedHead, LogisticHead
+from huiyi.pipeline import Perception
+from huiyi.train.config import Session
+from huiyi.train.fast import Seen
+from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.students import dense, students
+from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
+from huiyi.values import Context, Label, Record, Task
+
+TASK = Task("intent", "choice", tuple(Label(name) for name in "abc"))
+ROWS, OTHERS, ASKED = 12, 400, 300
+FOLDS = np.arange(ROWS) // 3 % 2
+
+
+def view(classes: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    """Three clouds in 40 dimensions, which another seed places elsewhere."""
+    centres = np.random.default_rng(seed).normal(size=(3, 40))
+    strays = np.random.default_rng(seed + 1).normal(size=(len(classes), 40))
+    return (centres[classes] + noise * strays).astype(np.float32)
+
+
+class Desk:
+    """12 labelled rows, 400 unlabelled, and 300 to ask about, seen by a clear view and a blurred one."""
+
+    def __init__(self) -> None:
+        classes = np.concatenate([np.arange(ROWS) % 3, np.random.default_rng(0).integers(3, size=OTHERS + ASKED)])
+        self.truth = classes
+        self.clear, self.blurred = view(classes, 0.7, 1), view(classes, 2.4, 5)
+
+    def heads(self, labels: np.ndarray, absent: int | None = None) -> FittedHead:
+        """What the blurred view learns when the clear one passes the labels on."""
+        records = [Record(text=f"row {row}", labels={"intent": "abc"[label]}) for row, label in enumerate(labels)]
+        lessons = Lessons([TASK], [r.text or "" for r in records], {"intent": np.eye(3, dtype=np.float32)[labels]},
+                          ROWS, [f"other {i}" for i in range(OTHERS)])  # fmt: skip
+        tuner = Tuner("", "text@intent", lessons, FinetuneConfig(), Session())
+        tuner.read(Clear(self))  # type: ignore[arg-type]
+        present = np.ones((ROWS, 1), dtype=bool)
+        if absent is not None:
+            present[absent] = False
+        names = Context([], {"blurred": np.zeros((0, 40), np.float32)}, np.zeros((0, 1), dtype=bool))
+        seen = Seen(Perception([]), Context(records, {"blurred": self.blurred[:ROWS]}, present), names, [])
+        others = {"blurred": self.blurred[ROWS : ROWS + OTHERS]}
+        found = students(tuner, seen, others, Evidence({}, FOLDS == 0, 1), FOLDS, TASK, np.arange(ROWS))
+        assert list(found) == ["blurred/logistic"]
+        return found["blurred/logistic"]
+
+
+class Clear:
+    """An encoder: the clear view."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def encode(self, texts: list[str], *, tick: object = None) -> dict[str, np.ndarray]:
+        start = 0 if texts[0].startswith("row") else ROWS
+        return {"": self.desk.clear[start : start + len(texts)]}
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_student_knows_more_than_the_labels_alone_teach(desk: Desk) -> None:
+    labels, asked, right = desk.truth[:ROWS], desk.blurred[-ASKED:], desk.truth[-ASKED:]
+    alone = LogisticHead()
+    alone.fit(desk.blurred[:ROWS], np.eye(3, dtype=np.float32)[labels], labels)
+    shares = [(head.score(asked).labels.argmax(axis=1) == right).mean() for head in (desk.heads(labels).head, alone)]
+    assert shares[0] > shares[1] + 0.1
+
+
+def test_evidence_is_of_rows_whose_labels_were_not_learnt(desk: Desk) -> None:
+    labels = desk.truth[:ROWS].copy()
+    before = desk.heads(labels)
+    assert before.evident.tolist() == (FOLDS == 0).tolist()
+    assert (before.held_out.labels[FOLDS == 0].argmax(axis=1) == labels[FOLDS == 0]).mean() > 0.8
+    labels[FOLDS == 0] = (labels[FOLDS == 0] + 1) % 3
+    np.testing.assert_array_equal(desk.heads(labels).held_out.labels[FOLDS == 0], before.held_out.labels[FOLDS == 0])
+    labels[FOLDS == 1] = (labels[FOLDS == 1] + 1) % 3
+    assert not np.array_equal(desk.heads(labels).held_out.labels, before.held_out.labels)
+
+
+def test_only_labelled_rows_are_near(desk: Desk) -> None:
+    """What is unlabelled may be out of scope, so it makes nothing familiar."""
+    nearest = desk.heads(desk.truth[:ROWS]).head.score(desk.blurred).nearest
+    assert nearest is not None
+    np.testing.assert_allclose(nearest[:ROWS], 1, atol=1e-5)
+    assert nearest[ROWS : ROWS + OTHERS].max() < 0.99
+
+
+def test_a_row_without_the_signal_is_told_nothing(desk: Desk) -> None:
+    told = desk.heads(desk.truth[:ROWS], absent=0).held_out.labels
+    assert not told[0].any() and told[1].any()
+
+
+def test_which_signals_are_dense_and_everywhere() -> None:
+    some = np.zeros((2, 3), np.float32)
+    context = Context([Record(text="a"), Record(text="b")], {"text": some, "image": some}, np.ones((2, 2), dtype=bool))
+    assert list(dense(context)) == ["text", "image"]
+    assert list(dense(replace(context, present=np.array([[True, True], [True, False]])))) == ["text"]
