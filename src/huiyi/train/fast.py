@@ -93,8 +93,10 @@ def see(
     perception: Perception | None,
     config: TrainConfig,
     session: Session,
+    *,
+    unlabelled: Sequence[Record] = (),
 ) -> Seen:
-    """Perceive rows and label descriptions by what is there already, and by fresh perceivers of what is not."""
+    """Perceive rows and label descriptions by what is there already, and by perceivers fitted on all of what is not."""
     texts = [
         (text, task.name, column)
         for task in tasks
@@ -107,7 +109,7 @@ def see(
     )
     known = () if perception is None else perception.names
     fresh = Perception([name for name in signals if name not in known])
-    fresh.fit([*records, *named])
+    fresh.fit([*records, *named, *unlabelled])
     perception = fresh if perception is None else perception.joined(fresh)
     tick = ticks(session.progress, "reading", len(records) * len(perception.names))
     context = perception.perceive(records, tick=tick)
