@@ -59,7 +59,8 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             why = getattr(error, "strerror", None) or str(error).rpartition("I/O error: ")[2]
             raise OutputError(
-                f"{place} could not be written: {why}. Make room, and go on with --resume; what was kept before is whole"
+                f"{place} could not be written: {why}. Make room, and go on with --resume; what was kept before is "
+                "whole"
             ) from error
         for older in self._kept()[:-1]:
             shutil.rmtree(older, ignore_errors=True)

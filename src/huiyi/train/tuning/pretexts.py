@@ -68,7 +68,8 @@ class Batches:
         """Some of the texts."""
         import torch
 
-        ids, mask = self.tokens.batch(rows)
+        given = self.tokens.batch(rows)
+        ids, mask = given["input_ids"], given["attention_mask"]
         places, lengths = torch.arange(ids.shape[1]), mask.sum(dim=1, keepdim=True)
         return Batch(ids, mask, (places >= self._before) & (places < lengths - self._after))
 
