@@ -185,8 +185,7 @@ class Candidates:
             assert place is not None, "trials are known from before only where they are kept"
             arrays, names = load_file(place), [task.name for task in self._usual.lessons.tasks]
             told = {name: Scores(arrays[f"labels/{name}"], arrays[f"nearest/{name}"]) for name in names}
-            nothing = np.zeros(0, dtype=np.intp)  # nothing is searched for spans
-            self._evidence[number] = Evidence(told, arrays["evident"], int(arrays["epochs"][0]), {}, nothing)
+            self._evidence[number] = Evidence(told, arrays["evident"], int(arrays["epochs"][0]))
         return self._evidence[number]
 
     def report(self, trials: Sequence[Trial], members: Sequence[int]) -> dict[str, Any]:

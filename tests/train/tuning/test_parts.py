@@ -107,5 +107,5 @@ def test_a_run_is_begun_once_and_resumed_with_the_same(tmp_path: Path) -> None:
 
 def test_a_run_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="could not be written"):
         begin(tmp_path / "file" / "desk.run", {"rows": "a"}, resume=False)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -103,8 +103,8 @@ class Evidence:
     told: Mapping[str, Scores]
     evident: NDArray[np.bool_]
     epochs: int
-    units: Mapping[str, Ragged]
-    unit_rows: NDArray[np.intp]
+    units: Mapping[str, Ragged] = field(default_factory=dict)
+    unit_rows: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
 
 class Tuner:
