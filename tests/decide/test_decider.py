@@ -7,7 +7,7 @@ import pytest
 
 from huiyi.decide import Decider
 from huiyi.decide.decider import _best_f1
-from huiyi.values import Decision, Intents, Label, Record, Task
+from huiyi.values import Decision, Intents, Label, Record, Span, Task
 
 CHOICE = Task("intent", "choice", tuple(map(Label, "abc")))
 SEVERAL = Task("intent", "several", tuple(map(Label, "abc")))
@@ -113,3 +113,42 @@ def test_the_threshold_of_the_best_f1_takes_all_that_are_as_probable() -> None:
     probabilities = np.array([[0.9], [0.9], *[[0.3]] * 100])
     truth = np.array([[True], [False], *[[True]] * 3, *[[False]] * 97])
     assert _best_f1(probabilities, truth) == 0.9
+
+
+SLOTS = Task("slots", "spans", (Label("city"), Label("day")))
+
+
+def spans_told(sure: float, *spans: Span) -> Intents:
+    return Intents(SLOTS, np.array([[sure]]), np.ones(1), [spans])
+
+
+def spans_decider() -> Decider:
+    """Of rows whose spans are right as often as they seem to be: those above 0.5 are."""
+    sure = np.linspace(0, 1, 400)
+    right, wrong = (Span("city", 0, 4),), (Span("day", 0, 4),)
+    records = [Record(text="Oslo", labels={"slots": right if value > 0.5 else wrong}) for value in sure]
+    made = Decider()
+    intents = Intents(SLOTS, sure[:, None], np.ones(400), [right] * 400)
+    made.fit(intents, records, max_error=0.05, oos_rate=0, held_out=True)
+    return made
+
+
+def test_spans_are_acted_on_only_when_all_seem_right() -> None:
+    made, record = spans_decider(), Record(text="Oslo on Monday")
+    spans = (Span("city", 0, 4, 0.9), Span("day", 8, 14, 0.6))
+    (acted,) = made.decide(spans_told(0.9, *spans), [record])
+    assert (acted.kind, acted.spans, acted.labels, acted.label) == ("act", spans, ("city", "day"), None)
+    (asked,) = made.decide(spans_told(0.3, *spans), [record])
+    assert asked.kind == "clarify" and asked.question is not None
+    assert asked.question.text == "Is “Monday” the day?"
+    assert made.decide(spans_told(0.3), [record])[0].kind == "decline"
+    assert made.decide(spans_told(0.9), [record])[0].kind == "act"  # sure that there are none
+    assert made.decide(spans_told(0.9, *spans), [Record(text=" ")])[0].kind == "decline"
+
+
+@pytest.mark.parametrize(("reply", "kind"), [("yes", "act"), ("是", "act"), ("No", "decline"), ("perhaps", "clarify")])
+def test_a_reply_settles_the_spans(reply: str, kind: str) -> None:
+    record = Record(text="Oslo", answers={"slots": reply})
+    (decision,) = spans_decider().decide(spans_told(0.3, Span("city", 0, 4, 0.3)), [record])
+    assert decision.kind == kind
+    assert (decision.question is None) == (kind != "clarify")

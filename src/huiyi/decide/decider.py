@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -79,53 +79,54 @@ class Decider:
         self, intents: Intents, records: Sequence[Record], *, model: str = "", version: str = "", seed: int = 0
     ) -> tuple[Decision, ...]:
         """One decision a record, in their order."""
-        if intents.task.kind == "spans":
-            return self._decide_spans(intents, records, model=model, version=version, seed=seed)
+        answers = self._about_spans(intents, records) if intents.task.kind == "spans" else self._about(intents, records)
+        return tuple(
+            Decision(
+                id=uuid4().hex,
+                record_id=record.id,
+                task=intents.task.name,
+                in_scope=float(intents.in_scope[row]),
+                model=model,
+                version=version,
+                seed=seed,
+                **answer,
+            )
+            for row, (record, answer) in enumerate(zip(records, answers, strict=True))
+        )
+
+    def _about(self, intents: Intents, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+        """What to do about the labels of each record."""
         several = intents.task.kind == "several"
         confidence = (
             _least_sure(intents.probabilities, self.label_threshold) if several else intents.probabilities.max(axis=1)
         )
-        decisions = []
         for row, record in enumerate(records):
             candidates = self._candidates(intents, row)
-            sure, familiar = float(confidence[row]), float(intents.in_scope[row])
+            sure = float(confidence[row])
             label = None if several else intents.task.names[int(intents.probabilities[row].argmax())]
             labels = tuple(candidate.label for candidate in candidates) if several else (str(label),)
-            kind, question = self._kind(intents, record, sure, familiar, candidates)
+            kind, question = self._kind(intents, record, sure, float(intents.in_scope[row]), candidates)
             replied = reply_to(intents.task, record)
             if replied is not None:
                 # The person has said what is meant: there is nothing left to infer.
                 kind, question, sure = "act", None, 1.0
                 label, labels, candidates = replied, (replied,), (Candidate(replied, 1.0),)
-            decisions.append(
-                Decision(
-                    id=uuid4().hex,
-                    record_id=record.id,
-                    kind=kind,
-                    task=intents.task.name,
-                    label=label,
-                    labels=labels,
-                    probability=sure,
-                    in_scope=familiar,
-                    candidates=candidates,
-                    question=question,
-                    model=model,
-                    version=version,
-                    seed=seed,
-                )
-            )
-        return tuple(decisions)
+            yield {
+                "kind": kind,
+                "label": label,
+                "labels": labels,
+                "probability": sure,
+                "candidates": candidates,
+                "question": question,
+            }
 
-    def _decide_spans(
-        self, intents: Intents, records: Sequence[Record], *, model: str, version: str, seed: int
-    ) -> tuple[Decision, ...]:
-        """One decision a record on the spans found in it: act on all, ask about the least sure, or decline."""
+    def _about_spans(self, intents: Intents, records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+        """What to do about the spans found in each record: act on all, ask about the least sure, or decline."""
         assert intents.spans is not None, "an aligner of spans tells spans"
-        decisions = []
         for row, (record, spans) in enumerate(zip(records, intents.spans, strict=True)):
-            sure, familiar = float(intents.probabilities[row, 0]), float(intents.in_scope[row])
+            sure = float(intents.probabilities[row, 0])
             kind: DecisionKind = "clarify" if spans else "decline"
-            if record.says_nothing or familiar < self.promise.scope_level:
+            if record.says_nothing or intents.in_scope[row] < self.promise.scope_level:
                 kind = "decline"
             elif sure >= self.promise.threshold:
                 kind = "act"
@@ -138,25 +139,15 @@ class Decider:
                 unsure = min(spans, key=lambda span: span.probability or 0.0)
                 text = record.text or ""
                 question = ask_about(intents.task, unsure, text, language=language_of(text))
-            decisions.append(
-                Decision(
-                    id=uuid4().hex,
-                    record_id=record.id,
-                    kind=kind,
-                    task=intents.task.name,
-                    label=None,
-                    labels=tuple(dict.fromkeys(span.label for span in spans)),
-                    probability=sure,
-                    in_scope=familiar,
-                    candidates=(),
-                    question=question,
-                    model=model,
-                    version=version,
-                    seed=seed,
-                    spans=spans,
-                )
-            )
-        return tuple(decisions)
+            yield {
+                "kind": kind,
+                "label": None,
+                "labels": tuple(dict.fromkeys(span.label for span in spans)),
+                "probability": sure,
+                "candidates": (),
+                "question": question,
+                "spans": spans,
+            }
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """No arrays: a promise and two thresholds."""
