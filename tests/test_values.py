@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huiyi import values
-from huiyi.values import Context, Decision, Intents, Label, Record, Span, Task, Turn, alike, is_blank, spelt
+from huiyi.values import Context, Decision, Intents, Label, Ragged, Record, Span, Task, Turn, alike, is_blank, spelt
 
 SHARED = [value for value in vars(values).values() if is_dataclass(value)]
 
@@ -18,7 +18,7 @@ def test_values_are_frozen(kind: type) -> None:
 
 
 def test_values_with_arrays_compare_by_identity() -> None:
-    assert [kind for kind in SHARED if kind.__eq__ is object.__eq__] == [Context, Intents]
+    assert [kind for kind in SHARED if kind.__eq__ is object.__eq__] == [Ragged, Context, Intents]
 
 
 def test_defaults_are_not_shared_mutables() -> None:
