@@ -91,7 +91,7 @@ class Begun:
     Attributes:
         tuner: Tunes with the usual settings.
         seen: What is perceived, the backbone as it came among it.
-        unlabelled: What is perceived of the unlabelled texts, if there are any.
+        unlabelled: What is perceived of the unlabelled texts, if there are more of them than rows.
         folds: The fold that leaves each row out.
         notices: What the user should know.
     """
@@ -149,7 +149,8 @@ def prepare(
         begun = {**begun_with(name, lessons, tuning), "effort": config.effort}
         checkpoints = begin(session.folder, begun, resume=session.resume)
     tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
-    others = _read(seen.perception, lessons, session) if lessons.unlabelled else None
+    many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
+    others = _read(seen.perception, lessons, session) if many else None
     known = _known(perception, frozen, name)
     if known is None:
         known, more = tuner.exported(backbone, None)

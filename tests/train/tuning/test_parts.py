@@ -7,7 +7,7 @@ import pytest
 
 from huiyi.errors import DataError, OptionError, OutputError
 from huiyi.train.tuning.batches import Tokens
-from huiyi.train.tuning.propagate import neighbours, propagate
+from huiyi.train.tuning.propagate import PASSED_ON, neighbours, propagate, share_that_suits
 from huiyi.train.tuning.runs import begin, end
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -80,6 +80,25 @@ def test_labels_pass_on_along_two_arcs() -> None:
     np.testing.assert_array_equal(told[known], np.eye(2)[truth][known])
     nearest = truth[known][(points @ points[known].T).argmax(axis=1)]
     assert (told.argmax(axis=1) == truth).mean() > (nearest == truth).mean() + 0.1
+
+
+def test_as_much_is_passed_on_as_suits_the_known_rows() -> None:
+    """Neighbours that share a label are listened to; those that say nothing of it are not."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(90) % 3
+    known = np.arange(90) < 30
+    clouds = 4 * np.eye(3)[truth] + rng.normal(size=(90, 3))
+    anywhere = rng.normal(size=(90, 8))
+    blurred = np.where(known[:, None] | (rng.random((90, 1)) < 0.7), np.eye(3)[truth], np.eye(3)[(truth + 1) % 3])
+
+    def guess(told: np.ndarray) -> np.ndarray:
+        """Right of three in four rows that are not told."""
+        unsure = rng.random((90, 1)) < 0.25
+        return np.where(told[:, None] | ~unsure, 0.9 * blurred + 0.05, 0.9 * np.eye(3)[(truth + 1) % 3] + 0.05)
+
+    asked = np.flatnonzero(known)
+    assert share_that_suits(neighbours(clouds.astype(np.float32)), guess, known, asked) == PASSED_ON[0]
+    assert share_that_suits(neighbours(anywhere.astype(np.float32)), guess, known, asked) < PASSED_ON[0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -22,7 +22,7 @@ from huiyi.train.tuning.backbones import Backbone, encoder_module, hears_units, 
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
 from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
-from huiyi.train.tuning.propagate import neighbours, propagate
+from huiyi.train.tuning.propagate import neighbours, propagate, share_that_suits
 from huiyi.train.tuning.selfsupervision import SelfSupervisionConfig, selfsupervise
 from huiyi.values import Ragged, Record, Span, Task, alike, is_blank
 
@@ -342,7 +342,7 @@ class Tuner:
                 right[: taught.sum()] = self.lessons.targets[task.name][taught]
                 known = ~np.isnan(right[:, 0])
                 if task.kind == "choice" and known.any():  # where several labels may hold there is nothing to pass on
-                    right = _passed_on(vectors, right, known)
+                    right = _passed_on(vectors, right, known, int(taught[: self.lessons.rows].sum()))
                 found[task.name] = right
             self._passed_on[key] = found
         return self._passed_on[key]
@@ -389,13 +389,22 @@ def _spans(task: Task, seen: Seen) -> list[tuple[Span, ...] | None]:
     return [*(record.labels.get(task.name) for record in seen.context.records), *[None] * len(seen.named)]
 
 
-def _passed_on(vectors: Array, targets: Array, known: NDArray[np.bool_]) -> Array:
-    """What rows get from those whose label is known, along the graph of nearest texts; all of shape (n, k)."""
-    head = LogisticHead()
-    head.fit(vectors[known], targets[known], targets[known].argmax(axis=1))
-    guesses = targets.copy()
-    guesses[~known] = _softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
-    return propagate(neighbours(vectors), guesses, known)
+def _passed_on(vectors: Array, targets: Array, known: NDArray[np.bool_], rows: int) -> Array:
+    """What rows get from those whose label is known, along the graph of nearest texts; all of shape (n, k).
+
+    The first ``rows`` of them are no descriptions of labels, so how much is passed on can be chosen by them.
+    """
+
+    def guess(known: NDArray[np.bool_]) -> Array:
+        head = LogisticHead()
+        head.fit(vectors[known], targets[known], targets[known].argmax(axis=1))
+        guesses = targets.copy()
+        guesses[~known] = _softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
+        return guesses
+
+    graph = neighbours(vectors)
+    asked = np.flatnonzero(known[:rows] & targets[:rows].any(axis=1))
+    return propagate(graph, guess(known), known, share=share_that_suits(graph, guess, known, asked))
 
 
 def _softmax(odds: Array) -> Array:
