@@ -22,6 +22,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Assignment:
+    """What a strategy is given.
+
+    Attributes:
+        tasks: What is to be learnt.
+        records: Rows that teach at least one of them.
+        config: Options.
+        session: Whom to tell, and where to keep what survives an interruption.
+        unlabelled: Other records, of which nothing is known.
+        perception: What a model that learns a task more perceives already, apart from what learnt labels.
+    """
+
+    tasks: Sequence[Task]
+    records: Sequence[Record]
+    config: TrainConfig
+    session: Session
+    unlabelled: Sequence[Record] = ()
+    perception: Perception | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """What a strategy learnt.
 
@@ -62,56 +83,41 @@ class Seen:
         return self.names.rows(np.array(which, dtype=np.intp)), [self.named[place][1] for place in which]
 
 
-def fit_fast(
-    tasks: Sequence[Task],
-    records: Sequence[Record],
-    unlabelled: Sequence[Record],
-    perception: Perception | None,
-    config: TrainConfig,
-    session: Session,
-) -> Fitted:
+def fit_fast(given: Assignment) -> Fitted:
     """Perceive and align by what is frozen.
 
     Raises:
         OptionError: There are unlabelled texts, from which nothing frozen can
             learn; or spans, which nothing frozen can tell.
     """
-    if unlabelled:
+    if given.unlabelled:
         raise OptionError("--unlabelled: only fine-tuning learns from texts without a label. Add --effort tuned")
-    for task in tasks:
+    for task in given.tasks:
         if task.kind == "spans":
             raise OptionError(
                 f"{task.name!r} holds spans, which only fine-tuning learns; expected one label a row, or several. "
                 "Add --effort tuned, or name the other columns of labels with --label"
             )
-    return fit_aligners(tasks, see(tasks, records, perception, config, session), session)
+    return fit_aligners(given.tasks, see(given), given.session)
 
 
-def see(
-    tasks: Sequence[Task],
-    records: Sequence[Record],
-    perception: Perception | None,
-    config: TrainConfig,
-    session: Session,
-    *,
-    unlabelled: Sequence[Record] = (),
-) -> Seen:
+def see(given: Assignment) -> Seen:
     """Perceive rows and label descriptions by what is there already, and by perceivers fitted on all of what is not."""
     texts = [
         (text, task.name, column)
-        for task in tasks
+        for task in given.tasks
         for column, label in enumerate(task.labels)
         for text in descriptions(label)
     ]
-    named = [Record(text=text) for text, _, _ in texts]
-    signals = config.signals or tuple(
+    records, named = given.records, [Record(text=text) for text, _, _ in texts]
+    signals = given.config.signals or tuple(
         name for name in PERCEIVERS if name != "history" or any(record.history for record in records)
     )
-    known = () if perception is None else perception.names
+    known = given.perception.names if given.perception else ()
     fresh = Perception([name for name in signals if name not in known])
-    fresh.fit([*records, *named, *unlabelled])
-    perception = fresh if perception is None else perception.joined(fresh)
-    tick = ticks(session.progress, "reading", len(records) * len(perception.names))
+    fresh.fit([*records, *named, *given.unlabelled])
+    perception = given.perception.joined(fresh) if given.perception else fresh
+    tick = ticks(given.session.progress, "reading", len(records) * len(perception.names))
     context = perception.perceive(records, tick=tick)
     return Seen(perception, context, perception.perceive(named), [(name, column) for _, name, column in texts])
 
@@ -160,5 +166,5 @@ def held_out_intents(table: Table, *, progress: Progress | None = None) -> tuple
     """
     task = task_of(table, None)
     records, _ = usable(table, [task])
-    fitted = fit_fast([task], records, (), None, TrainConfig(), Session(progress))
+    fitted = fit_fast(Assignment([task], records, TrainConfig(), Session(progress)))
     return records, fitted.held_out[task.name].intents

@@ -24,16 +24,14 @@ import numpy as np
 from huiyi.align import FittedHead, Scores
 from huiyi.align.blend import loss_at_best
 from huiyi.errors import OptionError
-from huiyi.pipeline import Perception
-from huiyi.train.config import Session, TrainConfig
-from huiyi.train.fast import Fitted, fit_aligners
+from huiyi.train.config import Session
+from huiyi.train.fast import Assignment, Fitted, fit_aligners
 from huiyi.train.tuned import finish, free, prepare
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.runs import write_whole
 from huiyi.train.tuning.search import Between, CutShortError, Settings, Space, Tell, Trial, importance, search
 from huiyi.train.tuning.tuner import Evidence, Tuner
-from huiyi.values import Record, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,30 +60,24 @@ SPACE: Space = {
 """What is searched. ``rate`` counts in the method's own rate; the others are those of ``FinetuneConfig``."""
 
 
-def fit_thorough(
-    tasks: Sequence[Task],
-    records: Sequence[Record],
-    unlabelled: Sequence[Record],
-    perception: Perception | None,
-    config: TrainConfig,
-    session: Session,
-) -> Fitted:
+def fit_thorough(given: Assignment) -> Fitted:
     """Perceive, search, tune with the best settings, leave torch, and align.
 
     Raises:
         OptionError: There are spans, for which nothing is searched; or labels cannot be passed on.
     """
+    tasks, minutes = given.tasks, given.config.minutes
     if any(task.kind == "spans" for task in tasks):
         raise OptionError("--effort thorough: expected labels, but there are spans too. Use --effort tuned")
     began = perf_counter()
-    begun = prepare(tasks, records, unlabelled, perception, config, session)
+    begun = prepare(given)
     tuner, seen, notices = begun.tuner, begun.seen, begun.notices
     aside = perf_counter() - began
     candidates = Candidates(tuner, begun.folds)
-    trials, members = candidates.found(60 * config.minutes - aside, aside=aside)
+    trials, members = candidates.found(60 * minutes - aside, aside=aside)
     if len(trials) == 1:
         notices.append(
-            f"of {config.minutes:g} minutes none were left to try other than the usual settings. Give more --minutes"
+            f"of {minutes:g} minutes none were left to try other than the usual settings. Give more --minutes"
         )
     heads: dict[str, dict[str, FittedHead]] = {task.name: {} for task in tasks}
     tuned = []
@@ -100,7 +92,7 @@ def fit_thorough(
         tuned.append(done.report)
         notices += done.notices
     told = begun.with_students(heads, candidates.told(members[0]))
-    found = fit_aligners(tasks, seen, session, fitted=told)
+    found = fit_aligners(tasks, seen, given.session, fitted=told)
     report = {"backbone": tuner.name, "tuning": tuned[0], "search": candidates.report(trials, members)}
     return replace(found, report={**report, "also_tuned": tuned[1:]}, notices=notices)
 

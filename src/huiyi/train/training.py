@@ -15,9 +15,9 @@ from huiyi.data.columns import listed
 from huiyi.data.tasks import TaskFile, read_tasks
 from huiyi.decide import Decider
 from huiyi.errors import DataError
-from huiyi.pipeline import Model, Perception, Skill
+from huiyi.pipeline import Model, Skill
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
-from huiyi.train.fast import Fitted, fit_fast
+from huiyi.train.fast import Assignment, Fitted, fit_fast
 from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.thorough import fit_thorough
 from huiyi.train.tuned import fit_tuned
@@ -27,11 +27,11 @@ from huiyi.values import Record, Task
 if TYPE_CHECKING:
     from pathlib import Path
 
-Strategy = Callable[
-    [Sequence[Task], Sequence[Record], Sequence[Record], "Perception | None", TrainConfig, Session], Fitted
-]
-
-STRATEGIES: Mapping[str, Strategy] = {"fast": fit_fast, "tuned": fit_tuned, "thorough": fit_thorough}
+STRATEGIES: Mapping[str, Callable[[Assignment], Fitted]] = {
+    "fast": fit_fast,
+    "tuned": fit_tuned,
+    "thorough": fit_thorough,
+}
 """What learns at each of ``EFFORTS``."""
 
 
@@ -122,7 +122,7 @@ def train(
     tracker = TRACKERS[config.track](folder / "logs") if folder and config.effort != "fast" else None
     session = Session(progress, on_epoch, folder, resume, tracker)
     with closing(tracker) if tracker else nullcontext():
-        fitted = STRATEGIES[config.effort](tasks, records, others, frozen, config, session)
+        fitted = STRATEGIES[config.effort](Assignment(tasks, records, config, session, others, frozen))
     fitted.perception.keep({signal for aligner in fitted.aligners.values() for signal in aligner.signals})
     skills = {
         chosen.name: _skill(

@@ -24,8 +24,8 @@ from huiyi.errors import OptionError
 from huiyi.perceive import MARK, BackbonePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.pipeline import Perception
-from huiyi.train.config import Session, TrainConfig, ticks
-from huiyi.train.fast import Fitted, Seen, fit_aligners, see
+from huiyi.train.config import Session, ticks
+from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
@@ -57,24 +57,17 @@ SPAN_TOKENS = 256
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
-def fit_tuned(
-    tasks: Sequence[Task],
-    records: Sequence[Record],
-    unlabelled: Sequence[Record],
-    perception: Perception | None,
-    config: TrainConfig,
-    session: Session,
-) -> Fitted:
+def fit_tuned(given: Assignment) -> Fitted:
     """Perceive, tune one backbone to all tasks at once, leave torch, and align.
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
-    begun = prepare(tasks, records, unlabelled, perception, config, session)
+    begun = prepare(given)
     evidence = begun.tuner.evidence(begun.folds)
     done = finish(begun.tuner, begun.seen, evidence)
     heads = begun.with_students(done.heads, evidence)
-    found = fit_aligners(begun.tuner.labels, done.seen, session, fitted=heads)
+    found = fit_aligners(begun.tuner.labels, done.seen, given.session, fitted=heads)
     return replace(
         found,
         aligners={**found.aligners, **done.spans},
@@ -116,32 +109,26 @@ class Begun:
         return found
 
 
-def prepare(
-    tasks: Sequence[Task],
-    records: Sequence[Record],
-    unlabelled: Sequence[Record],
-    perception: Perception | None,
-    config: TrainConfig,
-    session: Session,
-) -> Begun:
+def prepare(given: Assignment) -> Begun:
     """Perceive, the backbone as it came too, and make ready to tune it.
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
-    if unlabelled and not any(task.kind == "choice" for task in tasks):
+    tasks, records, config, session = given.tasks, given.records, given.config, given.session
+    if given.unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     name = config.encoder or _backbone_for(records)
     backbone = load_backbone(name)
-    seen = see(tasks, records, perception, config, session, unlabelled=unlabelled)
-    lessons, notices = Lessons.of(tasks, seen, unlabelled)
+    seen = see(given)
+    lessons, notices = Lessons.of(tasks, seen, given.unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
     notices += _cut(spans, backbone, records)
     tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows, has_spans=bool(spans)), seed=config.seed)
     if spans:
         tuning = replace(tuning, max_tokens=SPAN_TOKENS)
-    taken = () if perception is None else perception.names
+    taken = given.perception.names if given.perception else ()
     frozen = MARK + _slug(name)
     signal = free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
     checkpoints = None
@@ -151,7 +138,7 @@ def prepare(
     tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
     many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
     others = _read(seen.perception, lessons, session) if many else None
-    known = _known(perception, frozen, name)
+    known = _known(given.perception, frozen, name)
     if known is None:
         known, more = tuner.exported(backbone, None)
         notices += more
