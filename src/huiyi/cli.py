@@ -543,7 +543,7 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
     if task.kind == "spans":
         named = ", ".join(f"“{text[span.start : span.end]}” {labels[span.label]}" for span in decision.spans) or "–"
     lines = [f"{words[decision.kind]}: {named} {decision.probability:.1%}"]
-    if decision.kind == "decline":
+    if decision.kind == "decline" and task.kind != "spans":
         lines = [f"{words['decline']}: {words['familiar'].format(decision.in_scope)}"]
     if decision.question is not None:
         lines = [f"{words['clarify']}: {decision.question.text}"]

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 import huiyi
 from huiyi import Model, TrainConfig
+from huiyi.cli import main
 from huiyi.errors import DataError
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.values import Record, places
@@ -55,30 +56,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
-    """A BERT of two layers with random weights, which takes part in the learning as a large one does."""
-    import torch
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    folder = tmp_path_factory.mktemp("backbones") / "tiny"
-    known = dict.fromkeys(word for row in rows() for word in row["tokens"])
-    numbers = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])}
-    words = Tokenizer(models.WordLevel(numbers, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(folder)
-    torch.manual_seed(0)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    backbone = transformers.BertModel(
-        transformers.BertConfig(vocab_size=len(numbers), max_position_embeddings=512, **size),
-        add_pooling_layer=False,
-    )
-    backbone.save_pretrained(folder)
-    return TrainConfig(effort="tuned", encoder=str(folder), signals=("words",))
+def config(make_backbone: Callable[[Iterable[str]], str]) -> TrainConfig:
+    backbone = make_backbone(word for row in rows() for word in row["tokens"])
+    return TrainConfig(effort="tuned", encoder=backbone, signals=("words",))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -121,6 +101,23 @@ def test_saved_it_finds_the_same_without_torch(model: Model, tmp_path: Path) -> 
     assert told.spans is not None
     assert {(label, start, end) for label, start, end, _ in again} == places(told.spans[0])
     np.testing.assert_allclose([p for *_, p in again], [span.probability for span in told.spans[0]], atol=1e-6)
+
+
+def test_decided_in_words(model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.save(tmp_path / "desk")
+
+    def said(*more: str) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["huiyi", "decide", str(tmp_path / "desk"), "a ticket to rome please", *more])
+            main()
+        return capsys.readouterr().out
+
+    assert "tags: " in said() and "“rome” place" in said("--answer", "tags=yes")
+    assert "as strange as" not in said("--answer", "tags=no")  # it was read, and refused by the person
+    with pytest.raises(SystemExit) as left:
+        said("--answer", "tags=perhaps")
+    assert left.value.code == 2
+    assert "expected yes or no" in capsys.readouterr().err
 
 
 def test_spans_alone(config: TrainConfig) -> None:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,27 +31,8 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A BERT of two layers with random weights, in the hub's format."""
-    import torch
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    folder = tmp_path_factory.mktemp("backbones") / "tiny"
-    known = dict.fromkeys(word for text, _ in ROWS for word in text.split())
-    places = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *known])}
-    words = Tokenizer(models.WordLevel(places, unk_token="[UNK]"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(folder)
-    torch.manual_seed(0)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = transformers.BertConfig(vocab_size=len(places), max_position_embeddings=128, **size)
-    transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    return str(folder)
+def backbone(make_backbone: Callable[[Iterable[str]], str]) -> str:
+    return make_backbone(word for text, _ in ROWS for word in text.split())
 
 
 @pytest.fixture(scope="module")
