@@ -72,6 +72,9 @@ def train(
     unlabelled: Annotated[str | None, typer.Option(metavar="F", help="Texts without labels to learn from.")] = None,
     task: Annotated[Path | None, typer.Option(metavar="task.yaml", help="What the labels mean.")] = None,
     effort: Annotated[str, typer.Option(metavar="fast|tuned|thorough", help="How much work it is worth.")] = "fast",
+    pretext: Annotated[
+        str, typer.Option(metavar="A,B", help="Learnt from unlabelled texts first: masked, order, contrastive.")
+    ] = "",
     minutes: Annotated[float, typer.Option(metavar="N", help="How long thorough may take.")] = 60.0,
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
@@ -117,6 +120,7 @@ def train(
         effort=effort,
         encoder=encoder,
         tune=tune,
+        pretexts=tuple(_listed(pretext)),
         minutes=minutes,
         track=track,
     )

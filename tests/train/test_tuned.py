@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,3 +224,24 @@ def test_a_tuned_task_is_added_and_the_others_stay(model: Model, config: TrainCo
     for first, second in zip(base.decide_all(texts), more.of("intent").decide_all(texts), strict=True):
         assert first.probability == pytest.approx(second.probability, abs=1e-6)
         assert (first.kind, first.label, first.in_scope) == (second.kind, second.label, second.in_scope)
+
+
+def test_what_is_learnt_from_texts_alone_comes_first(config: TrainConfig) -> None:
+    told: list[str] = []
+    unlabelled = [Record(text=f"{text} and more") for text, _ in ROWS]
+    before = replace(config, pretexts=("masked", "order"))
+    huiyi.train(ROWS, unlabelled=unlabelled, config=before, on_epoch=lambda what, figures: told.append(what))
+    assert "self-supervised" in told[0] and not any("self-supervised" in what for what in told[-2:])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"effort": "tuned", "pretexts": ("maskd",)}, "Did you mean 'masked'"),
+        ({"effort": "fast", "pretexts": ("masked",)}, "--pretext: only fine-tuning knows that"),
+        ({"effort": "tuned", "pretexts": ("masked",)}, "Add --unlabelled"),
+    ],
+)
+def test_pretexts_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        huiyi.train(ROWS, config=TrainConfig(**options))

@@ -9,6 +9,7 @@ from pathlib import Path
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive import PERCEIVERS
 from huiyi.train.tuning.methods import METHODS
+from huiyi.train.tuning.pretexts import PRETEXTS
 from huiyi.train.tuning.tracking import TRACKERS, Tracker
 
 Progress = Callable[[str, int, int], None]
@@ -53,6 +54,8 @@ class TrainConfig:
         encoder: The backbone that is tuned: a packaged one by name, a folder,
             or an id on the hub; chosen by the language of the texts when empty.
         tune: Which of its parameters train, one of ``METHODS``.
+        pretexts: What a backbone learns from unlabelled texts alone before it
+            is tuned, some of ``PRETEXTS``; they seldom help one that learnt from much text.
         minutes: How long the effort ``thorough`` may take.
         track: Who keeps the figures of epochs, one of ``TRACKERS``, where there is a folder for them.
         examples: Whether the model keeps the training texts.
@@ -67,6 +70,7 @@ class TrainConfig:
     effort: str = "fast"
     encoder: str = ""
     tune: str = "full"
+    pretexts: tuple[str, ...] = ()
     minutes: float = 60.0
     track: str = "tensorboard"
 
@@ -101,17 +105,18 @@ class TrainConfig:
         given = {
             "--encoder": self.encoder,
             "--tune": self.tune != TrainConfig.tune,
+            "--pretext": self.pretexts,
             "--track": self.track != TrainConfig.track,
         }
         if self.effort == EFFORTS[0] and any(given.values()):
             named = ", ".join(option for option, is_given in given.items() if is_given)
             mistakes.append(f"{named}: only fine-tuning knows that, expected with --effort tuned; add that")
-        for name in self.signals:
-            if name not in PERCEIVERS:
-                known = ", ".join(PERCEIVERS)
-                mistakes.append(
-                    f"signal {name!r} is not known, expected some of {known}.{did_you_mean(name, PERCEIVERS)}"
-                )
+        for what, names, known in (("signal", self.signals, PERCEIVERS), ("--pretext", self.pretexts, PRETEXTS)):
+            mistakes += [
+                f"{what} {name!r} is not known, expected some of {', '.join(known)}.{did_you_mean(name, known)}"
+                for name in names
+                if name not in known
+            ]
         if mistakes:
             raise OptionError("; ".join(mistakes))
 

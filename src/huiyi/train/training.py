@@ -14,7 +14,7 @@ from huiyi.data import Columns, Table, read
 from huiyi.data.columns import listed
 from huiyi.data.tasks import TaskFile, read_tasks
 from huiyi.decide import Decider
-from huiyi.errors import DataError
+from huiyi.errors import DataError, OptionError
 from huiyi.pipeline import Model, Skill
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, fit_fast
@@ -84,6 +84,8 @@ def train(
     """
     config = config or TrainConfig()
     config.check()
+    if config.pretexts and unlabelled is None:
+        raise OptionError("--pretext: that is learnt from texts without labels, and there are none. Add --unlabelled")
     columns = columns or Columns()
     started = perf_counter()
     given = _given(task)

@@ -125,7 +125,12 @@ def prepare(given: Assignment) -> Begun:
     rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
     notices += _cut(spans, backbone, records)
-    tuning = FinetuneConfig(method=config.tune, epochs=_epochs(rows, has_spans=bool(spans)), seed=config.seed)
+    tuning = FinetuneConfig(
+        method=config.tune,
+        epochs=_epochs(rows, has_spans=bool(spans)),
+        selfsupervision=config.pretexts,
+        seed=config.seed,
+    )
     if spans:
         tuning = replace(tuning, max_tokens=SPAN_TOKENS)
     taken = given.perception.names if given.perception else ()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array
 
-ROWS_OF_EVIDENCE = 1_500
+ROWS_OF_EVIDENCE = 1_000
 """As many folds are left out, one run each, as it takes to have evidence on this many rows."""
 
 MOST_ROWS_SEEN = 40_000
