@@ -377,3 +377,20 @@ def test_answers_to_nothing_that_is_asked(run: Run, saved: Path, answer: str) ->
 def test_answers_that_are_known(run: Run, saved: Path) -> None:
     assert run("decide", saved, "a ticket", "--answer", "intent=book_ticket").out.startswith("act: book_ticket")
     assert run("decide", saved, "a ticket", "--answer", "intent=something else").code == 0
+
+
+def test_fields(run: Run, tmp_path: Path) -> None:
+    """Named once, when it trains; ``evaluate`` and ``decide`` look for them by themselves."""
+    plans = {"gold": "first", "free": "later"}
+    lines = [f"bag {i},{plan},{40 + i},{label}" for i in range(30) for plan, label in plans.items()]
+    source = tmp_path / "bags.csv"
+    source.write_text("\n".join(["text,plan,age,intent", *lines]) + "\n", "utf-8")
+    assert run("train", source, "--out", "model", "--fields", "plan,age").code == 0
+    assert json.loads(run("evaluate", "model", source, "--json").out)["accuracy"] == 1
+    told = [json.loads(line)["label"] for line in run("decide", "model", source).out.splitlines()]
+    assert told == list(plans.values()) * 30
+    decided = run("decide", "model", "bag", "--field", "plan=gold", "--field", "age=71", "--json")
+    assert json.loads(decided.out)["label"] == "first"
+    refused = run("decide", "model", "bag", "--field", "plam=gold")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "plam" in refused.err and "Did you mean 'plan'?" in refused.err

@@ -5,7 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huiyi import values
-from huiyi.values import Context, Decision, Intents, Label, Ragged, Record, Span, Task, Turn, alike, is_blank, spelt
+from huiyi.values import (
+    Context,
+    Decision,
+    Intents,
+    Label,
+    Media,
+    Ragged,
+    Record,
+    Span,
+    Task,
+    Turn,
+    alike,
+    is_blank,
+    spelt,
+)
 
 SHARED = [value for value in vars(values).values() if is_dataclass(value)]
 
@@ -90,3 +104,5 @@ def test_a_record_that_says_nothing() -> None:
     assert Record(text="\u3000").says_nothing
     assert not Record(text="?").says_nothing
     assert not Record(history=(Turn("user", "hello"),)).says_nothing
+    assert not Record(fields={"plan": "gold"}).says_nothing
+    assert not Record(images=(Media(content=b"..."),)).says_nothing

@@ -168,7 +168,8 @@ def evaluate(
 
     language = _language(lang)
     model = load(folder)
-    table = labelled_rows(model.tasks, test, _columns(text, label, fields, ignore, where), skip_bad=skip_bad)
+    columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
+    table = labelled_rows(model.tasks, test, columns, skip_bad=skip_bad)
     with _progress() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:
@@ -219,7 +220,8 @@ def decide(
     if _is_file(said):
         if field or answer:
             raise OptionError("--field and --answer go with one text; a file has columns of its own. Leave them out")
-        table = read(said, _columns(text, label, fields, ignore, where), skip_bad=skip_bad)
+        columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
+        table = read(said, columns, skip_bad=skip_bad)
         _print_notices([*table.notices, *_left_out(table.left_out)])
         records: Sequence[Record] = table.records
         for batch in batched(records):
@@ -230,6 +232,7 @@ def decide(
         said = sys.stdin.read()
     record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
     _check_answers(record, model.tasks)
+    _check_fields(record, model.fields)
     decision = model.decide(record)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
@@ -380,6 +383,23 @@ def _is_file(said: str) -> bool:
             "standard input: echo TEXT | huiyi decide DIR -"
         )
     return False
+
+
+def _check_fields(record: Record, known: Sequence[str]) -> None:
+    """Refuse form fields that the model has not learnt from.
+
+    Raises:
+        OptionError: It names the field and those there are.
+    """
+    from huiyi.data.columns import listed
+    from huiyi.errors import did_you_mean
+
+    for name in record.fields:
+        if name not in known:
+            raise OptionError(
+                f"--field {name}=…: the model has learnt from no field of that name; expected some of: "
+                f"{listed(known)}.{did_you_mean(name, known)}"
+            )
 
 
 def _check_answers(record: Record, tasks: Sequence[Task]) -> None:

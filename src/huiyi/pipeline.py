@@ -16,7 +16,7 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.perceive import BackbonePerceiver, Perceiver
+from huiyi.perceive import BackbonePerceiver, FieldsPerceiver, Perceiver
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn
@@ -39,6 +39,12 @@ class Perception:
     def names(self) -> tuple[str, ...]:
         """What is perceived."""
         return tuple(self._perceivers)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the form fields that are perceived."""
+        found = [perceiver.fields for perceiver in self._perceivers.values() if isinstance(perceiver, FieldsPerceiver)]
+        return tuple(name for fields in found for name in fields)
 
     def __getitem__(self, name: str) -> Perceiver:
         """The perceiver of that name."""
@@ -165,6 +171,11 @@ class Model:
     def task(self) -> Task:
         """The first of the tasks, often the only one."""
         return self.tasks[0]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The form fields that it has learnt from."""
+        return self.perception.fields
 
     @property
     def promise(self) -> Promise:

@@ -90,8 +90,8 @@ class Record:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether there is nothing to read, neither now nor in the turns before."""
-        return is_blank(self.text) and not self.history
+        """Whether there is nothing to perceive, neither now nor in the turns before."""
+        return is_blank(self.text) and not (self.history or self.fields or self.images or self.audios)
 
     def labels_of(self, task: str) -> tuple[str, ...]:
         """Names of the labels that are known to be right for a task of any kind; empty where none is known."""
@@ -232,7 +232,7 @@ class Intents:
             For ``spans`` there is one column: that the row's spans are all right.
         in_scope: Shape (n,), 0 to 1: the share of in-scope rows, held out from
             what was trained, that looked at most as familiar as this one. 0.05 means that only one
-            in-scope row in twenty looks as strange.
+            in-scope row in twenty looks as strange; 0, that nothing of the record was perceived.
         spans: For ``spans``: what was found in each record.
     """
 

@@ -13,12 +13,16 @@ def simulated(n: int, k: int, seed: int, sharpness: float = 3.0) -> tuple[np.nda
     return scores, np.eye(k)[(sharpness * scores + noise).argmax(axis=1)]
 
 
+def mixed(blend: Blend, scores: dict[str, np.ndarray]) -> np.ndarray:
+    return blend.offset + sum(weight * scores[name] for name, weight in blend.weights.items())
+
+
 def test_weights_are_not_negative_and_rows_sum_to_one() -> None:
     scores, targets = simulated(300, 5, seed=0)
     heads = {"good": scores, "contrary": -scores, "noise": np.random.default_rng(1).normal(size=scores.shape)}
     blend = fit_blend(heads, targets)
     assert min(blend.weights.values()) >= 0
-    probabilities = blend.probabilities(blend.mix(heads))
+    probabilities = blend.probabilities(mixed(blend, heads))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-9)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
@@ -51,7 +55,7 @@ def test_calibrated_on_fresh_rows() -> None:
     scores, targets = simulated(n, 5, seed=0)
     blend = fit_blend({"head": scores}, targets)
     fresh, truth = simulated(n, 5, seed=1)
-    probabilities = blend.probabilities(blend.mix({"head": fresh}))
+    probabilities = blend.probabilities(mixed(blend, {"head": fresh}))
     confidence, right = probabilities.max(axis=1), truth[np.arange(n), probabilities.argmax(axis=1)]
     tolerance = 4 * np.sqrt(2 * (confidence * (1 - confidence)).mean() / n)
     assert abs(confidence.mean() - right.mean()) < tolerance
@@ -69,7 +73,7 @@ def test_several_is_calibrated_on_fresh_rows() -> None:
     scores, targets = draw(0)
     blend = fit_blend({"head": scores}, targets, several=True)
     fresh, truth = draw(1)
-    probabilities = blend.probabilities(blend.mix({"head": fresh}))
+    probabilities = blend.probabilities(mixed(blend, {"head": fresh}))
     tolerance = 4 * np.sqrt(2 * (probabilities * (1 - probabilities)).mean() / (n * k))
     assert abs(probabilities.mean() - truth.mean()) < tolerance
     assert (blend.weights["head"], blend.offset) == (pytest.approx(4, rel=0.1), pytest.approx(-2, rel=0.1))
@@ -78,7 +82,7 @@ def test_several_is_calibrated_on_fresh_rows() -> None:
 def test_few_rows_that_all_come_out_right_do_not_make_it_sure() -> None:
     targets = np.eye(3)
     blend = fit_blend({"head": targets - 1 / 3}, targets)
-    assert blend.probabilities(blend.mix({"head": targets})).max() < 0.9999
+    assert blend.probabilities(mixed(blend, {"head": targets})).max() < 0.9999
 
 
 def test_huge_scores_do_not_overflow() -> None:

@@ -1,5 +1,6 @@
 """Decisions on intents made by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,11 @@ def test_no_candidate_means_decline(threshold: float) -> None:
     assert (decision.kind, decision.candidates) == ("decline", ())
 
 
-def test_nothing_said_is_declined() -> None:
-    for text in (None, "", " \n", "\0\0"):
-        assert decided(decider(), CHOICE, [1, 0, 0], text=text).kind == "decline"
+@pytest.mark.parametrize("scope_level", [0.05, 0.0])
+def test_what_nothing_was_perceived_of_is_declined(scope_level: float) -> None:
+    made = decider(scope=scope_level)
+    assert decided(made, CHOICE, [1, 0, 0], 0.0).kind == "decline"
+    assert decided(made, CHOICE, [1, 0, 0], 0.06).kind == "act"
 
 
 def test_a_reply_settles() -> None:
@@ -143,7 +146,8 @@ def test_spans_are_acted_on_only_when_all_seem_right() -> None:
     assert asked.question.text == "Is “Monday” the day?"
     assert made.decide(spans_told(0.3), [record])[0].kind == "decline"
     assert made.decide(spans_told(0.9), [record])[0].kind == "act"  # sure that there are none
-    assert made.decide(spans_told(0.9, *spans), [Record(text=" ")])[0].kind == "decline"
+    unheard = replace(spans_told(0.9, *spans), in_scope=np.zeros(1))
+    assert made.decide(unheard, [Record(text=" ")])[0].kind == "decline"
 
 
 @pytest.mark.parametrize(("reply", "kind"), [("yes", "act"), ("是", "act"), ("No", "decline"), ("perhaps", "clarify")])

@@ -15,6 +15,8 @@ RECORDS = {
     "text": tuple(Record(text=text) for text in TEXTS),
     "words": tuple(Record(text=text) for text in TEXTS),
     "history": tuple(Record(text="yes", history=(Turn("agent", text),) if text else ()) for text in TEXTS),
+    "fields": tuple(Record(text="yes", fields={"plan": text} if text else {}) for text in (*TEXTS[:4], "gold", *TEXTS)),
+    "fields text": tuple(Record(text="yes", fields={"note": text * 20} if text else {}) for text in TEXTS),
 }
 """A case for each perceiver; rows 0 and 3 are equal, and row 2 has nothing to perceive."""
 

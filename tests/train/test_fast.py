@@ -138,8 +138,8 @@ def test_unlabelled_empty_and_repeated_rows_are_noticed(train: Any) -> None:
     assert model.summary["rows"] == len(ROWS)
     notices = " ".join(model.summary["notices"])
     assert "1 row without a label" in notices
-    assert "2 rows without a text not trained on" in notices
-    assert "1 row with a text and label that stood before, counted once" in notices
+    assert "2 rows with nothing to perceive, not trained on" in notices
+    assert "1 row saying the same as one before under the same label, counted once" in notices
 
 
 def test_columns_left_out_are_told(train: Any) -> None:
@@ -347,4 +347,4 @@ def test_held_out_rows_that_are_all_out_of_scope_leave_the_sense_of_scope_as_it_
 def test_held_out_rows_without_a_text_are_not_counted(train: Any) -> None:
     model = train(ROWS, validation=[*OTHERS, ("", "buy"), ("\u3000", "delay")])
     assert model.skills["intent"].summary["held_out_rows"] == len(OTHERS)
-    assert any("2 rows without a text not counted" in notice for notice in model.summary["notices"])
+    assert any("2 rows with nothing to perceive, not counted" in notice for notice in model.summary["notices"])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align.base import Head, Scores
-from huiyi.align.blend import Blend, fit_blend, loss_at_best
+from huiyi.align.blend import loss_at_best
+from huiyi.align.fuse import Fusion, fit_fusion, signal_of
 from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
 from huiyi.align.prototypes import PrototypesHead
@@ -35,8 +36,11 @@ HEADS: dict[str, Callable[..., Head]] = {
 OPTIONS: dict[str, tuple[Any, ...]] = {"svm": (SvmConfig(), SvmConfig(penalty=0.3))}
 """Options worth trying where there are rows enough to choose by; wrong labels among them call for the lower penalty."""
 
-NEIGHBOURLY = ("phrases", "history phrases")
-"""Dense signals whose rows tell more by their neighbours than along straight lines."""
+NEIGHBOURLY = "phrases"
+"""Dense signals whose names end so tell more by their neighbours than along straight lines."""
+
+TWOFOLD = ("fields",)
+"""Dense signals that tell some along straight lines and some by what they hold at once, of many rows too."""
 
 PRIOR_WEIGHTS = {"logistic": 2.4, "kernel": 0.2, "svm": 2.4, "prototypes": 1.0}
 """Weights before there is any evidence: names alone have no neighbours that tell much."""
@@ -54,9 +58,9 @@ def techniques_for(signal_name: str, signal: Signal) -> tuple[str, ...]:
     """The techniques that suit a signal. From few rows, neighbours and straight lines learn different things."""
     if not isinstance(signal, np.ndarray):
         return ("svm",)
-    if signal_name in NEIGHBOURLY:
+    if signal_name.endswith(NEIGHBOURLY):
         return ("kernel",)
-    return ("logistic", "kernel") if len(signal) < FEW_ROWS else ("logistic",)
+    return ("logistic", "kernel") if len(signal) < FEW_ROWS or signal_name in TWOFOLD else ("logistic",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +144,7 @@ class Aligner:
             np.concatenate([_folds(groups), np.full(len(described), _NAMED)]),
         )
         jobs: dict[str, Callable[[], tuple[Head, Scores]]] = {}
-        learnt = {_signal_name(name) for name in fitted}
+        learnt = {signal_of(name) for name in fitted}
         for column, (signal_name, signal) in enumerate(context.signals.items()):
             if signal_name in learnt:
                 continue
@@ -170,18 +174,18 @@ class Aligner:
         evident = inside & asked & _taught_elsewhere(lessons)[:n]
         labels = {name: held_out[name].labels[evident] for name in [*jobs, *fitted]}
         prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in labels}
-        self.blend = fit_blend(labels, targets[evident], several=several, prior=prior)
-        self._heads = {name: self._heads[name] for name in self.blend.weights}
+        told_of = context.rows(np.flatnonzero(evident))
+        self.fusion = fit_fusion(labels, targets[evident], told_of, several=several, prior=prior)
+        self._heads = {name: self._heads[name] for name in self.fusion.heads}
         mixed, clues = self._mixed_and_clues(held_out, context)
         self._scope = Scope()
         self._scope.fit(clues[inside & asked], clues[~inside & asked])
         rows = np.flatnonzero(asked)
-        return HeldOut(rows, Intents(task, self.blend.probabilities(mixed[rows]), self._scope.measure(clues[rows])))
+        return HeldOut(rows, self._intents(mixed[rows], clues[rows], context.rows(rows)))
 
     def align(self, context: Context) -> Intents:
         """What the records mean."""
-        mixed, clues = self._mixed_and_clues(self._scores(context), context)
-        return Intents(self.task, self.blend.probabilities(mixed), self._scope.measure(clues))
+        return self._intents(*self._mixed_and_clues(self._scores(context), context), context)
 
     def recalibrate_scope(self, context: Context) -> None:
         """Tell familiarity by these in-scope records, which no part was fitted on."""
@@ -197,8 +201,8 @@ class Aligner:
             arrays, options = head.to_arrays()
             heads[name] = dict(options)
             found |= {f"{name}/{key}": value for key, value in arrays.items()}
-        blend = {"weights": dict(self.blend.weights), "several": self.blend.several, "offset": self.blend.offset}
-        return found, {"heads": heads, "blend": blend, "scope": dict(config), "task": plain_task(self.task)}
+        fusion = self.fusion.to_config()
+        return found, {"heads": heads, "fusion": fusion, "scope": dict(config), "task": plain_task(self.task)}
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
@@ -207,7 +211,7 @@ class Aligner:
             return {key[len(part) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{part}/")}
 
         self.task = task_from(config["task"])
-        self.blend = Blend(**config["blend"])
+        self.fusion = Fusion.from_config(config["fusion"])
         self._scope = Scope()
         self._scope.from_arrays(of("scope"), config["scope"])
         self._heads = {}
@@ -217,36 +221,44 @@ class Aligner:
 
     @property
     def weights(self) -> Mapping[str, float]:
-        """What each head counts."""
-        return self.blend.weights
+        """What each head counts where all are heard."""
+        return self.fusion.usual.weights
 
     @property
     def signals(self) -> tuple[str, ...]:
         """The signals that count."""
-        return tuple(dict.fromkeys(map(_signal_name, self._heads)))
+        return tuple(dict.fromkeys(map(signal_of, self._heads)))
 
     def _scores(self, context: Context) -> dict[str, Scores]:
         """Scores of every head, zero where its signal is missing."""
         told: dict[str, Scores] = {}
         for name, head in self._heads.items():
             rows = np.flatnonzero(_present(context, name))
-            signal = context.signals[_signal_name(name)]
+            signal = context.signals[signal_of(name)]
             some = signal if len(rows) == signal.shape[0] else signal[rows]
             told[name] = _spread(head.score(some), rows, signal.shape[0])
         return told
 
+    def _intents(self, mixed: Array, clues: Array, context: Context) -> Intents:
+        """What log-odds and clues say; a record of which nothing is heard is as strange as can be."""
+        heard = np.any([_present(context, name) for name in self._heads], axis=0)
+        in_scope = np.where(heard, self._scope.measure(clues), 0.0)
+        return Intents(self.task, self.fusion.usual.probabilities(mixed), in_scope)
+
     def _mixed_and_clues(self, told: Mapping[str, Scores], context: Context) -> tuple[Array, Array]:
         """Log-odds (n, k), and the clues of familiarity (n, 2): the best score, and the nearest row."""
         n = len(context.records)
-        if not self.blend.weights:
+        if not self._heads:
             return np.zeros((n, len(self.task.labels)), np.float32), np.zeros((n, 2), np.float32)
-        mixed = self.blend.mix({name: scores.labels for name, scores in told.items()})
+        weights, offset = self.fusion.weights(context)
+        mixed = np.sum([weight[:, None] * told[name].labels for name, weight in weights.items()], axis=0)
+        mixed += offset[:, None]
         nearest, total = np.zeros(n, np.float32), np.zeros(n, np.float32)
-        for name, weight in self.blend.weights.items():
+        for name, weight in weights.items():
             near = told[name].nearest
             if near is not None:
-                nearest += np.float32(weight) * near
-                total += np.float32(weight) * _present(context, name)  # not seen is not far
+                nearest += weight * near
+                total += weight * _present(context, name)  # not seen is not far
         nearest /= np.where(total > 0, total, 1)
         return mixed, np.column_stack([mixed.max(axis=1), nearest])
 
@@ -276,14 +288,9 @@ def _taught_elsewhere(lessons: _Lessons) -> NDArray[np.bool_]:
     return taught
 
 
-def _signal_name(head_name: str) -> str:
-    """The signal that a head listens to."""
-    return head_name.rpartition("/")[0]
-
-
 def _present(context: Context, head_name: str) -> NDArray[np.bool_]:
     """Which records have the signal that a head listens to."""
-    there: NDArray[np.bool_] = context.present[:, list(context.signals).index(_signal_name(head_name))]
+    there: NDArray[np.bool_] = context.present[:, list(context.signals).index(signal_of(head_name))]
     return there
 
 

@@ -51,13 +51,8 @@ class Blend:
     several: bool = False
     offset: float = 0.0
 
-    def mix(self, scores: Mapping[str, Array]) -> Array:
-        """Weighted sum of the heads' scores, shape (n, k): log-odds up to a constant."""
-        mixed = [np.float32(weight) * scores[name] for name, weight in self.weights.items()]
-        return np.sum(mixed, axis=0) + np.float32(self.offset)  # type: ignore[no-any-return]
-
     def probabilities(self, mixed: Array) -> Array:
-        """Calibrated probabilities of mixed scores, shape (n, k)."""
+        """Calibrated probabilities of the weighted sums of the heads' scores, shape (n, k)."""
         if self.several:
             return _logistic(mixed)
         return _softmax(mixed)

@@ -139,7 +139,8 @@ class SpansAligner:
                     replace(span, probability=self._sure(lattice, position, told, int(first), sums))
                     for span, first in zip(spans_of(told, odds.offsets_of(row), names), begins, strict=True)
                 )
-        return Intents(self.task, _on_line(shares, self._record_line)[:, None], np.ones(len(odds)), spans)
+        heard = (np.diff(odds.splits) > 0).astype(float)
+        return Intents(self.task, _on_line(shares, self._record_line)[:, None], heard, spans)
 
     def _sure(
         self, lattice: Lattice, row: int, tags: NDArray[np.intp], first: int, sums: tuple[Array, Array, Array]

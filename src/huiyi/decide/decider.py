@@ -126,11 +126,12 @@ class Decider:
         for row, (record, spans) in enumerate(zip(records, intents.spans, strict=True)):
             sure = float(intents.probabilities[row, 0])
             kind: DecisionKind = "clarify" if spans else "decline"
-            if record.says_nothing or intents.in_scope[row] < self.promise.scope_level:
+            heard = intents.in_scope[row] > 0
+            if not heard or intents.in_scope[row] < self.promise.scope_level:
                 kind = "decline"
             elif sure >= self.promise.threshold:
                 kind = "act"
-            replied = None if record.says_nothing else says_yes(intents.task, record)
+            replied = says_yes(intents.task, record) if heard else None
             if replied is not None:
                 # The person has said whether it is so: there is nothing left to infer.
                 kind, sure = ("act", 1.0) if replied else ("decline", sure)
@@ -174,7 +175,7 @@ class Decider:
         self, intents: Intents, record: Record, sure: float, familiar: float, candidates: tuple[Candidate, ...]
     ) -> tuple[DecisionKind, Question | None]:
         """Act, clarify or decline, and the question to clarify with."""
-        if record.says_nothing or familiar < self.promise.scope_level:
+        if not familiar or familiar < self.promise.scope_level:
             return "decline", None
         nothing_fits = not candidates and intents.task.kind == "choice"
         if sure >= self.promise.threshold and not nothing_fits:

@@ -1,19 +1,42 @@
 """Perceive: what do we see and hear? One file a signal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
+from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.words import WordsPerceiver, terms
+from huiyi.values import Record, is_blank
 
 PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "text": TextPerceiver,
     "words": WordsPerceiver,
     "history": lambda: TextPerceiver(said_before, prefix="history "),
+    "fields": FieldsPerceiver,
+    "fields text": lambda: TextPerceiver(written, prefix="fields "),
 }
 """What can be perceived without training, by name."""
+
+_HOLDS: dict[str, Callable[[Record], bool]] = {
+    "text": lambda record: not is_blank(record.text),
+    "words": lambda record: not is_blank(record.text),
+    "history": lambda record: bool(record.history),
+    "fields": lambda record: bool(record.fields),
+    "fields text": lambda record: any(map(is_prose, record.fields.values())),
+}
+"""Whether a record has anything for each of PERCEIVERS."""
+
+
+def perceivable(records: Sequence[Record]) -> tuple[str, ...]:
+    """Names of the perceivers that some of the records have anything for; those of texts where there are no records.
+
+    Example:
+        >>> perceivable([Record(text="my card"), Record(fields={"age": 31})])
+        ('text', 'words', 'fields')
+    """
+    return tuple(name for name, holds in _HOLDS.items() if any(map(holds, records))) or ("text", "words")
 
 
 def perceiver(name: str) -> Perceiver:
@@ -31,6 +54,6 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "BackbonePerceiver", "Perceiver", "TextPerceiver", "WordsPerceiver", "perceiver", "said",
-    "said_before", "terms",
+    "MARK", "PERCEIVERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "Perceiver", "TextPerceiver",
+    "WordsPerceiver", "perceivable", "perceiver", "said", "said_before", "terms",
 ]  # fmt: skip

@@ -155,7 +155,7 @@ def _label_errors(table: Table, progress: Progress | None) -> tuple[tuple[LabelE
 def _texts(table: Table) -> Iterator[Finding]:
     """Rows with nothing to read, too much, or in letters that may not be known."""
     for kind, is_so in (
-        ("empty", _is_empty),
+        ("empty", lambda record: record.says_nothing),
         ("too long", lambda record: len(record.text or "") > LONGEST_TEXT),
         ("language", lambda record: script_of(record.text or "") == "other"),
     ):
@@ -241,7 +241,7 @@ def _by_content(table: Table) -> Mapping[Hashable, list[int]]:
     """Indices of the rows with the same content, case and white space aside."""
     places: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, record in enumerate(table.records):
-        if not _is_empty(record):
+        if not record.says_nothing:
             places[alike(record.text), record.history, record.images, record.audios].append(index)
     return places
 
@@ -266,8 +266,3 @@ def _label(record: Record, table: Table) -> Hashable:
     """The label of a record, equal where it means the same; ``None`` where there is none."""
     label = record.labels.get(table.task_name or "")
     return frozenset(label) if isinstance(label, tuple) else label
-
-
-def _is_empty(record: Record) -> bool:
-    """Whether there is nothing to read, see or hear."""
-    return record.says_nothing and not (record.images or record.audios)

@@ -11,7 +11,7 @@ import numpy as np
 from huiyi.align import Aligner, HeldOut, SpansAligner, techniques_for
 from huiyi.data import Table
 from huiyi.errors import DataError, OptionError
-from huiyi.perceive import PERCEIVERS
+from huiyi.perceive import perceivable
 from huiyi.pipeline import Perception
 from huiyi.train.config import Progress, Session, TrainConfig, ticks
 from huiyi.train.lessons import descriptions, rows_of, task_of, usable
@@ -110,9 +110,7 @@ def see(given: Assignment) -> Seen:
         for text in descriptions(label)
     ]
     records, named = given.records, [Record(text=text) for text, _, _ in texts]
-    signals = given.config.signals or tuple(
-        name for name in PERCEIVERS if name != "history" or any(record.history for record in records)
-    )
+    signals = given.config.signals or perceivable(records)
     known = given.perception.names if given.perception else ()
     fresh = Perception([name for name in signals if name not in known])
     fresh.fit([*records, *named, *given.unlabelled])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from huiyi.data import Table
 from huiyi.data.columns import listed
 from huiyi.errors import DataError
-from huiyi.values import OUT_OF_SCOPE, Label, Record, Task, alike, spelt
+from huiyi.values import OUT_OF_SCOPE, Label, Record, Task, alike, is_blank, spelt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def task_of(table: Table, given: Task | None) -> Task:
 
 
 def usable(table: Table, tasks: Sequence[Task]) -> tuple[tuple[Record, ...], list[str]]:
-    """Rows that teach: labelled for at least one task, not empty, each text with its labels once."""
+    """Rows that teach: labelled for at least one task, not empty, each with its labels once."""
     names = [task.name for task in tasks]
     kept: dict[tuple[Any, ...], Record] = {}
     empty = repeated = 0
@@ -64,15 +64,26 @@ def usable(table: Table, tasks: Sequence[Task]) -> tuple[tuple[Record, ...], lis
             continue
         for name in names:
             _refuse_mixture(record, name, table.source)
-        key = (alike(record.text), record.history, tuple(record.labels.get(name) for name in names))
+        key = (_told(record), *(record.labels.get(name) for name in names))
         repeated += key in kept
         kept.setdefault(key, record)
     notices = []
     if empty:
-        notices.append(f"{_rows_of(empty)} without a text not trained on")
+        notices.append(f"{_rows_of(empty)} with nothing to perceive, not trained on")
     if repeated:
-        notices.append(f"{_rows_of(repeated)} with a text and label that stood before, counted once")
+        notices.append(f"{_rows_of(repeated)} saying the same as one before under the same label, counted once")
     return tuple(kept.values()), notices
+
+
+def _told(record: Record) -> Hashable:
+    """What records have in common that tell the same, however they are labelled.
+
+    Fields alone are no repeats, however often they occur: how often they do is what they teach.
+    """
+    if is_blank(record.text) and not (record.history or record.images or record.audios):
+        return id(record)
+    fields = tuple(sorted((name, str(value)) for name, value in record.fields.items()))
+    return alike(record.text), record.history, fields, record.images, record.audios
 
 
 def rows_of(task: Task, records: Sequence[Record]) -> NDArray[np.intp]:
@@ -80,7 +91,7 @@ def rows_of(task: Task, records: Sequence[Record]) -> NDArray[np.intp]:
     first: dict[tuple[Any, ...], int] = {}
     for row, record in enumerate(records):
         if task.name in record.labels:
-            first.setdefault((alike(record.text), record.history, record.labels[task.name]), row)
+            first.setdefault((_told(record), record.labels[task.name]), row)
     return np.fromiter(first.values(), dtype=np.intp, count=len(first))
 
 
@@ -92,7 +103,7 @@ def held_out_rows(table: Table, task: Task) -> tuple[tuple[Record, ...], list[st
     kept = [record for record in labelled if not record.says_nothing]
     notices = []
     if empty := len(labelled) - len(kept):
-        notices.append(f"{table.source}: {_rows_of(empty)} without a text not counted")
+        notices.append(f"{table.source}: {_rows_of(empty)} with nothing to perceive, not counted")
     if all(record.is_out_of_scope(task.name) for record in kept):
         notices.append(f"{table.source}: no row is in scope, so nothing can be promised on them")
     return tuple(kept), notices
@@ -135,8 +146,8 @@ def overlap(records: Sequence[Record], held_out: Sequence[Record], table: Table)
     Raises:
         DataError: Most were, so they are not held out.
     """
-    taught = {(alike(record.text), record.history) for record in records}
-    twice = sum((alike(record.text), record.history) in taught for record in held_out)
+    taught = {_told(record) for record in records}
+    twice = sum(_told(record) in taught for record in held_out)
     if 2 * twice > len(held_out):
         raise DataError(
             f"{table.source}: {twice:,} of {len(held_out):,} held-out rows are trained on too; expected other rows "

@@ -1,0 +1,154 @@
+"""Fuse what text, fields, pictures and voice say, whichever of them a record has.
+
+Weights that suit records with a text and a picture are too low for those with
+the text alone: half of what should make them sure is missing. So there is a
+blend for each set of sources that a record may have, fitted on the same
+held-out scores: of all rows that have at least these sources, by what these
+say. A record that lacks one is thus told as by a model that never had it.
+
+Source:
+    Saar-Tsechansky and Provost, "Handling Missing Values when Applying
+    Classification Models", JMLR 8, 2007 (reduced models: one for each pattern
+    of what is there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.align.blend import FEWEST_ROWS, Blend, fit_blend
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from huiyi.values import Array, Context
+
+MOST_SOURCES = 5
+"""Of more sources than this, records that lack some are told by the blend of all: there would be too many sets."""
+
+_OF_TEXT = ("text", "phrases", "words")
+
+Sources = frozenset[str]
+
+
+def source_of(signal: str) -> str:
+    """What must be there for a signal to be: the text, the history, the fields, a picture.
+
+    Example:
+        >>> source_of("words"), source_of("text@intent"), source_of("history phrases"), source_of("image")
+        ('text', 'text', 'history', 'image')
+    """
+    first = signal.partition("@")[0].partition(" ")[0]
+    return "text" if first in _OF_TEXT else first
+
+
+def signal_of(head: str) -> str:
+    """The signal that a head listens to, by the head's name.
+
+    Example:
+        >>> signal_of("history text/logistic")
+        'history text'
+    """
+    return head.rpartition("/")[0]
+
+
+def presence(context: Context, source: str) -> NDArray[np.bool_]:
+    """Which records have any signal of a source, shape (n,)."""
+    columns = [column for column, signal in enumerate(context.signals) if source_of(signal) == source]
+    return np.asarray(context.present[:, columns].any(axis=1), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A blend for each set of sources.
+
+    Attributes:
+        usual: For records that have all sources, and for sets that have no blend.
+        partial: Of sets that lack some.
+    """
+
+    usual: Blend
+    partial: Mapping[Sources, Blend] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """All that any blend listens to."""
+        blends = (self.usual, *self.partial.values())
+        return tuple(dict.fromkeys(head for blend in blends for head in blend.weights))
+
+    def weights(self, context: Context) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+        """The weight of each head, and the offset, for each of n records; all of shape (n,).
+
+        Where a head's signal is missing its weight is of no account: its scores are zero there.
+        """
+        n = len(context.records)
+        chosen = np.zeros(n, dtype=np.intp)
+        blends = [self.usual]
+        if self.partial:
+            sources = sorted({source_of(signal_of(head)) for head in self.heads})
+            there = np.column_stack([presence(context, source) for source in sources])
+            for lacking, blend in self.partial.items():
+                blends.append(blend)
+                chosen[(there == [source in lacking for source in sources]).all(axis=1)] = len(blends) - 1
+        of_heads = {
+            head: np.array([blend.weights.get(head, 0.0) for blend in blends], dtype=np.float32)[chosen]
+            for head in self.heads
+        }
+        return of_heads, np.array([blend.offset for blend in blends], dtype=np.float32)[chosen]
+
+    def to_config(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        partial = [{"sources": sorted(sources), "blend": asdict(blend)} for sources, blend in self.partial.items()]
+        return {"usual": asdict(self.usual), "partial": partial}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Fusion:
+        """Take back what ``to_config`` gave."""
+        partial = {frozenset(part["sources"]): Blend(**part["blend"]) for part in config["partial"]}
+        return cls(Blend(**config["usual"]), partial)
+
+
+def fit_fusion(
+    scores: Mapping[str, Array],
+    targets: Array,
+    context: Context,
+    *,
+    several: bool = False,
+    prior: Mapping[str, float] | None = None,
+) -> Fusion:
+    """Fit a blend for each set of sources.
+
+    Args:
+        scores: Head name to held-out scores, shape (n, k), zero where its signal is missing.
+        targets: Shape (n, k), 1 where right.
+        context: The n records' signals.
+        several: Whether each label stands for itself.
+        prior: Head name to its weight before there is any evidence.
+    """
+    usual = fit_blend(scores, targets, several=several, prior=prior)
+    sources = list(dict.fromkeys(source_of(signal_of(head)) for head in scores))
+    if not 1 < len(sources) <= MOST_SOURCES:
+        return Fusion(usual)
+    there = {source: presence(context, source) for source in sources}
+    everything = np.all([there[source] for source in sources], axis=0)
+    if FEWEST_ROWS <= everything.sum() < len(targets):
+        usual = fit_blend(_rows(scores, everything), targets[everything], several=several, prior=prior)
+    partial = {}
+    for size in range(1, len(sources)):
+        for some in combinations(sources, size):
+            rows = np.all([there[source] for source in some], axis=0)
+            if rows.sum() >= FEWEST_ROWS:
+                heard = {head: told for head, told in scores.items() if source_of(signal_of(head)) in some}
+                told = _rows(heard, rows)
+                partial[frozenset(some)] = fit_blend(told, targets[rows], several=several, prior=prior)
+    return Fusion(usual, partial)
+
+
+def _rows(scores: Mapping[str, Array], rows: NDArray[np.bool_]) -> dict[str, Array]:
+    """The scores of some rows."""
+    return {head: told[rows] for head, told in scores.items()}
