@@ -1,6 +1,7 @@
 """The tuned strategy, end to end, on a tiny backbone."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ import huiyi
 from huiyi import Columns, Model, TrainConfig
 from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
+from huiyi.train import tuned
 from huiyi.values import Record
 
 pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -81,6 +83,26 @@ def test_saved_it_decides_the_same_without_torch(model: Model, tmp_path: Path) -
     assert said.returncode == 0, said.stderr
     here = model.align(model.perceive([Record(text=text) for text, _ in ROWS[::7]])).probabilities
     np.testing.assert_allclose(json.loads(said.stdout), here, atol=1e-6)
+
+
+def test_of_few_rows_a_second_backbone_is_tuned(
+    config: TrainConfig, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = shutil.copytree(backbone, tmp_path / "other")
+    monkeypatch.setattr(tuned, "_backbone_for", lambda records: backbone)
+    monkeypatch.setattr(tuned, "MINILM", backbone)
+    monkeypatch.setattr(tuned, "E5", str(other))
+    usual = replace(config, encoder="")
+    model = huiyi.train(ROWS, config=usual)
+    assert model.summary["backbone"] == model.summary["tuning"]["backbone"] == backbone
+    assert [report["backbone"] for report in model.summary["also_tuned"]] == [str(other)]
+    assert {"text@intent/prototypes", "text@intent-2/prototypes"} <= set(model.skills["intent"].summary["weights"])
+    model.save(tmp_path / "model")
+    texts = [text for text, _ in ROWS[::7]]
+    for here, there in zip(model.decide_all(texts), huiyi.load(tmp_path / "model").decide_all(texts), strict=True):
+        assert there.probability == pytest.approx(here.probability, abs=1e-6)
+    monkeypatch.setattr(tuned, "FEW_ROWS", 10)
+    assert huiyi.train(ROWS, config=usual).summary["also_tuned"] == []
 
 
 def test_what_one_says_does_not_depend_on_the_others(model: Model) -> None:

@@ -1,6 +1,6 @@
 """Align: what does the person want done? One file a technique."""
 
-from huiyi.align.aligner import FOLDS, HEADS, Aligner, FittedHead, HeldOut, folds_of, techniques_for
+from huiyi.align.aligner import FEW_ROWS, FOLDS, HEADS, Aligner, FittedHead, HeldOut, folds_of, techniques_for
 from huiyi.align.base import Head, Scores
 from huiyi.align.blend import Blend, fit_blend
 from huiyi.align.kernel import KernelConfig, KernelHead
@@ -11,7 +11,7 @@ from huiyi.align.spans import SpanEvidence, SpansAligner
 from huiyi.align.svm import SvmConfig, SvmHead
 
 __all__ = [
-    "FOLDS", "HEADS", "Aligner", "Blend", "FittedHead", "Head", "HeldOut", "KernelConfig", "KernelHead",
+    "FEW_ROWS", "FOLDS", "HEADS", "Aligner", "Blend", "FittedHead", "Head", "HeldOut", "KernelConfig", "KernelHead",
     "LogisticConfig", "LogisticHead", "PrototypesConfig", "PrototypesHead", "Scope", "Scores", "SpanEvidence",
     "SpansAligner", "SvmConfig", "SvmHead", "fit_blend", "folds_of", "techniques_for",
 ]  # fmt: skip

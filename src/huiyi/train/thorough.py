@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FittedHead, Scores
+from huiyi.align import Scores
 from huiyi.align.blend import loss_at_best
 from huiyi.errors import OptionError
 from huiyi.train.config import Session
-from huiyi.train.fast import Assignment, Fitted, fit_aligners
-from huiyi.train.tuned import finish, free, prepare
+from huiyi.train.fast import Assignment, Fitted
+from huiyi.train.tuned import fit_members, prepare
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.runs import write_whole
@@ -66,35 +66,21 @@ def fit_thorough(given: Assignment) -> Fitted:
     Raises:
         OptionError: There are spans, for which nothing is searched; or labels cannot be passed on.
     """
-    tasks, minutes = given.tasks, given.config.minutes
-    if any(task.kind == "spans" for task in tasks):
+    minutes = given.config.minutes
+    if any(task.kind == "spans" for task in given.tasks):
         raise OptionError("--effort thorough: expected labels, but there are spans too. Use --effort tuned")
     began = perf_counter()
     begun = prepare(given)
-    tuner, seen, notices = begun.tuner, begun.seen, begun.notices
     aside = perf_counter() - began
-    candidates = Candidates(tuner, begun.folds)
+    candidates = Candidates(begun.tuner, begun.folds)
     trials, members = candidates.found(60 * minutes - aside, aside=aside)
     if len(trials) == 1:
-        notices.append(
+        begun.notices.append(
             f"of {minutes:g} minutes none were left to try other than the usual settings. Give more --minutes"
         )
-    heads: dict[str, dict[str, FittedHead]] = {task.name: {} for task in tasks}
-    tuned = []
-    for place, number in enumerate(members, 1):
-        own = candidates.tuner(number, trials[number].settings)
-        if place > 1:
-            own.signal = free(f"{tuner.signal}-{place}", seen.perception.names)
-        done = finish(own, seen, candidates.told(number))
-        seen = done.seen
-        for name, fitted in done.heads.items():
-            heads[name] |= fitted
-        tuned.append(done.report)
-        notices += done.notices
-    told = begun.with_students(heads, candidates.told(members[0]))
-    found = fit_aligners(tasks, seen, given.session, fitted=told)
-    report = {"backbone": tuner.name, "tuning": tuned[0], "search": candidates.report(trials, members)}
-    return replace(found, report={**report, "also_tuned": tuned[1:]}, notices=notices)
+    chosen = [(candidates.tuner(number, trials[number].settings), candidates.told(number)) for number in members]
+    found = fit_members(begun, chosen, given.session)
+    return replace(found, report={**found.report, "search": candidates.report(trials, members)})
 
 
 class Candidates:

@@ -3,7 +3,8 @@
 The backbone adds two signals and changes none: as it came, and tuned. Both
 leave torch before any head hears them, so heads and promise are fitted on the
 very numbers that will be served. What the tuned one is worth beside the others
-is told by rows that another, tuned without them, had not seen.
+is told by rows that another, tuned without them, had not seen. Of few rows a
+second backbone is tuned too: what each draws from them differs most then.
 
 Source:
     Wolpert, "Stacked generalization", Neural Networks 5(2), 1992 (weights by
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FOLDS, HeldOut, SpansAligner, folds_of
+from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
 from huiyi.perceive import MARK, BackbonePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
@@ -64,17 +65,8 @@ def fit_tuned(given: Assignment) -> Fitted:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
     begun = prepare(given)
-    evidence = begun.tuner.evidence(begun.folds)
-    done = finish(begun.tuner, begun.seen, evidence)
-    heads = begun.with_students(done.heads, evidence)
-    found = fit_aligners(begun.tuner.labels, done.seen, given.session, fitted=heads)
-    return replace(
-        found,
-        aligners={**found.aligners, **done.spans},
-        held_out={**found.held_out, **done.told},
-        report={"backbone": begun.tuner.name, "tuning": done.report},
-        notices=[*begun.notices, *done.notices],
-    )
+    members = [(tuner, tuner.evidence(begun.folds)) for tuner in (begun.tuner, *begun.second_tuner(given))]
+    return fit_members(begun, members, given.session)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +86,16 @@ class Begun:
     unlabelled: Context | None
     folds: NDArray[np.intp]
     notices: list[str]
+
+    def second_tuner(self, given: Assignment) -> list[Tuner]:
+        """What tunes a second backbone, where rows are few and the user has named none."""
+        first, lessons = self.tuner, self.tuner.lessons
+        is_wanted = first.name == MINILM and not given.config.encoder and not first.spans
+        if not is_wanted or len(lessons.texts) + len(lessons.unlabelled) > FEW_ROWS:
+            return []
+        other = first.trying(first.config, first.session, first.checkpoints / E5 if first.checkpoints else None)
+        other.name = E5
+        return [other]
 
     def with_students(
         self, heads: Mapping[str, Mapping[str, FittedHead]], evidence: Evidence
@@ -176,6 +178,36 @@ class Tuned:
     notices: Sequence[str]
 
 
+def fit_members(begun: Begun, members: Sequence[tuple[Tuner, Evidence]], session: Session) -> Fitted:
+    """Tune backbones to all rows, let them leave torch, and fit heads, blend and scope on what is heard then.
+
+    Args:
+        begun: All that was there before.
+        members: What tunes each, and what it says of rows that it left out. The first one teaches frozen signals.
+        session: Whom to tell.
+    """
+    seen, signal = begun.seen, begun.tuner.signal
+    tuned: list[Tuned] = []
+    for place, (tuner, evidence) in enumerate(members, 1):
+        if place > 1:
+            tuner.signal = free(f"{signal}-{place}", seen.perception.names)
+        tuned.append(finish(tuner, seen, evidence))
+        seen = tuned[-1].seen
+    heads = {
+        task.name: {name: head for done in tuned for name, head in done.heads[task.name].items()}
+        for task in begun.tuner.labels
+    }
+    found = fit_aligners(begun.tuner.labels, seen, session, fitted=begun.with_students(heads, members[0][1]))
+    first, *others = tuned
+    return replace(
+        found,
+        aligners={**found.aligners, **first.spans},
+        held_out={**found.held_out, **first.told},
+        report={"backbone": members[0][0].name, "tuning": first.report, "also_tuned": [one.report for one in others]},
+        notices=[*begun.notices, *(notice for done in tuned for notice in done.notices)],
+    )
+
+
 def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     """Tune a backbone to all rows, let it leave torch, and hear it."""
     signal = tuner.signal
@@ -196,7 +228,7 @@ def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
             task, seen.context.rows(rows), signal, tuner.span_evidence(final, evidence, task, rows)
         )
         told[task.name] = HeldOut(rows[found.rows], found.intents)
-    report = {**asdict(tuner.config), "epochs": evidence.epochs, **asdict(final.parameters)}
+    report = {"backbone": tuner.name, **asdict(tuner.config), "epochs": evidence.epochs, **asdict(final.parameters)}
     return Tuned(seen, heads, spans, told, report, notices)
 
 
