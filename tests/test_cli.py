@@ -394,3 +394,6 @@ def test_fields(run: Run, tmp_path: Path) -> None:
     refused = run("decide", "model", "bag", "--field", "plam=gold")
     assert (refused.code, len(refused.err.splitlines())) == (2, 1)
     assert "plam" in refused.err and "Did you mean 'plan'?" in refused.err
+    why = run("decide", "model", "bag", "--field", "plan=gold", "--explain")
+    assert why.code == 0 and "what counted: " in why.out and "fields +" in why.out
+    assert "依据：" in run("decide", "model", "bag", "--field", "plan=gold", "--explain", "--lang", "zh").out

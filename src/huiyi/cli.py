@@ -201,6 +201,9 @@ def decide(
     ],
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say how much the text, the fields, … counted.")
+    ] = False,
     as_json: Json = False,
     text: Text = None,
     label: LabelColumn = None,
@@ -225,7 +228,7 @@ def decide(
         _print_notices([*table.notices, *_left_out(table.left_out)])
         records: Sequence[Record] = table.records
         for batch in batched(records):
-            for decision in model.decide_all(batch):
+            for decision in model.decide_all(batch, explain=explain):
                 print(json.dumps(asdict(decision), ensure_ascii=False))
         return
     if said == "-":
@@ -233,7 +236,7 @@ def decide(
     record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
     _check_answers(record, model.tasks)
     _check_fields(record, model.fields)
-    decision = model.decide(record)
+    decision = model.decide(record, explain=explain)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
     else:
@@ -543,8 +546,19 @@ _KINDS = {
         "clarify": "clarify",
         "decline": "decline",
         "familiar": "as strange as {:.1%} of what is in scope",
+        "counted": "what counted: ",
     },
-    "zh": {"act": "执行", "clarify": "询问", "decline": "拒绝", "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当"},
+    "zh": {
+        "act": "执行",
+        "clarify": "询问",
+        "decline": "拒绝",
+        "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
+        "counted": "依据：",
+        "text": "文本",
+        "history": "对话",
+        "fields": "表单",
+        "image": "图片",
+    },
 }
 
 
@@ -573,4 +587,7 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
         lines = [f"{words['clarify']}: {decision.question.text}"]
         lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
         lines += [f"  {decision.question.options[-1]}"]
+    if decision.shares:
+        shares = (f"{words.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
+        lines += [f"  {words['counted']}{', '.join(shares)}"]
     return lines

@@ -16,12 +16,15 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
 from huiyi.errors import DataError, OptionError, did_you_mean
+from huiyi.explain import shapley
 from huiyi.perceive import BackbonePerceiver, FieldsPerceiver, Perceiver
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from huiyi.values import Ragged, Signal, TaskKind
 
 
@@ -226,8 +229,34 @@ class Model:
         seed, decider = int(self.summary["seed"]), self.skills[intents.task.name].decider
         return decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
 
-    def decide_all(self, records: Sequence[Record | str]) -> tuple[Decision, ...]:
-        """All stages, for many records or texts at once.
+    def shares(self, context: Context, decisions: Sequence[Decision]) -> tuple[Mapping[str, float], ...]:
+        """How much each source of the records added to the probabilities of decisions on one task. See ``Decision``.
+
+        Empty for spans, whose one source is the text, and where a reply settled it.
+        """
+        task = self.skills[decisions[0].task].aligner.task if decisions else self.task
+        if task.kind == "spans":
+            return tuple({} for _ in decisions)
+
+        def worth(sources: frozenset[str]) -> NDArray[np.floating]:
+            told = self.align(context.only(sources), task.name).probabilities
+            return np.array(
+                [_probability_of(decision, task, row) for decision, row in zip(decisions, told, strict=True)]
+            )
+
+        found = shapley(context.sources, worth)
+        inferred = [
+            task.name not in record.answers or decision.probability < 1
+            for record, decision in zip(context.records, decisions, strict=True)
+        ]
+        there = {source: context.has(source) & inferred for source in found}
+        return tuple(
+            {source: float(share[row]) for source, share in found.items() if there[source][row]}
+            for row in range(len(decisions))
+        )
+
+    def decide_all(self, records: Sequence[Record | str], *, explain: bool = False) -> tuple[Decision, ...]:
+        """All stages, for many records or texts at once; with ``shares`` if they are to be explained.
 
         Raises:
             DataError: One is neither, or its text is longer than any that was said.
@@ -238,6 +267,14 @@ class Model:
             return ()
         context = self.perceive([_as_record(record) for record in records])
         told = {name: self.choose(context, self.align(context, name)) for name in self.skills}
+        if explain:
+            told = {
+                name: tuple(
+                    replace(decision, shares=shares)
+                    for decision, shares in zip(decisions, self.shares(context, decisions), strict=True)
+                )
+                for name, decisions in told.items()
+            }
         first = told[self.task.name]
         if len(told) == 1:
             return first
@@ -246,13 +283,13 @@ class Model:
             for row, decision in enumerate(first)
         )
 
-    def decide(self, record: Record | str) -> Decision:
-        """All stages, for one record or text.
+    def decide(self, record: Record | str, *, explain: bool = False) -> Decision:
+        """All stages, for one record or text; with ``shares`` if it is to be explained.
 
         Raises:
             DataError: It is neither, or its text is longer than any that was said.
         """
-        return self.decide_all([record])[0]
+        return self.decide_all([record], explain=explain)[0]
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a new folder.
@@ -310,6 +347,14 @@ class Model:
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
         return Model(self.perception, self.skills, summary=self.summary, sha256=self.sha256)
+
+
+def _probability_of(decision: Decision, task: Task, probabilities: NDArray[np.floating]) -> float:
+    """What probabilities of all labels say of the one that a decision told the probability of."""
+    if task.kind == "choice":
+        return float(probabilities[task.names.index(str(decision.label))])
+    given = np.isin(task.names, decision.labels)
+    return float(np.where(given, probabilities, 1 - probabilities).min())
 
 
 def _as_record(record: Record | str) -> Record:

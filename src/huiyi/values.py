@@ -11,7 +11,7 @@ All are frozen dataclasses. Those that hold arrays compare by identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,8 @@ DecisionKind = Literal["act", "clarify", "decline"]
 
 OUT_OF_SCOPE = "oos"
 """The label of a row that belongs to none of the task's intents."""
+
+_OF_TEXT = ("text", "phrases", "words")  # the signals that are views of the text
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -214,6 +216,25 @@ class Context:
     present: Array
     tokens: Mapping[str, Ragged] = field(default_factory=lambda: _NOTHING)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the signals come from, each once. See ``source_of``."""
+        return tuple(dict.fromkeys(map(source_of, self.signals)))
+
+    def has(self, source: str) -> NDArray[np.bool_]:
+        """Which records have any signal of a source, shape (n,)."""
+        import numpy as np
+
+        columns = [column for column, signal in enumerate(self.signals) if source_of(signal) == source]
+        return np.asarray(self.present[:, columns].any(axis=1), dtype=bool)
+
+    def only(self, sources: Collection[str]) -> Context:
+        """The same records, lacking all that comes from other sources."""
+        import numpy as np
+
+        kept = np.array([source_of(signal) in sources for signal in self.signals], dtype=bool)
+        return Context(self.records, self.signals, self.present & kept, self.tokens)
+
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""
         signals = {name: signal[which] for name, signal in self.signals.items()}
@@ -287,6 +308,10 @@ class Decision:
         spans: Of a task of ``spans``: what was found in the text.
         tasks: Where the model has several tasks: the decision on each, by its
             name. What stands beside them is that on the first.
+        shares: Only when asked for: how much each source that the record has,
+            such as ``text`` or ``fields``, added to ``probability``. They sum to
+            it, less what it would be if nothing were known of the record. Empty
+            for spans, and where a reply settled it.
     """
 
     id: str
@@ -306,6 +331,18 @@ class Decision:
     seed: int = 0
     spans: tuple[Span, ...] = ()
     tasks: Mapping[str, Decision] = field(default_factory=dict)
+    shares: Mapping[str, float] | None = None
+
+
+def source_of(signal: str) -> str:
+    """What a record must have for a signal to be there: a text, a history, fields, a picture.
+
+    Example:
+        >>> source_of("words"), source_of("text@intent"), source_of("history phrases"), source_of("image")
+        ('text', 'text', 'history', 'image')
+    """
+    first = signal.partition("@")[0].partition(" ")[0]
+    return "text" if first in _OF_TEXT else first
 
 
 def places(spans: Iterable[Span]) -> set[tuple[str, int, int]]:

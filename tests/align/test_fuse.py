@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from huiyi.align import Aligner, fit_blend
-from huiyi.align.fuse import Fusion, fit_fusion, source_of
-from huiyi.values import Context, Label, Record, Task
+from huiyi.align.fuse import Fusion, fit_fusion
+from huiyi.values import Context, Label, Record, Task, source_of
 
 TASK = Task("intent", "choice", tuple(map(Label, "abc")))
 SIGNALS = ("text", "fields", "image")

@@ -90,3 +90,20 @@ def test_prose_in_a_field_is_read() -> None:
     said = [{"note": f"{text} {i}", "intent": label} for i in range(20) for label, text in notes.items()]
     model = huiyi.train(said, columns=Columns(fields=("note",)))
     assert model.decide(Record(fields={"note": "the parcel that I ordered did not arrive yet"})).label == "b"
+
+
+def test_shares_sum_to_what_is_known(model: huiyi.Model) -> None:
+    records = [
+        Record(text="bag is lost", fields={"plan": "gold", "age": 70}),
+        Record(text="bag is lost"),
+        Record(fields={"plan": "gold"}),
+        Record(),
+        Record(text="bag is lost", answers={"team": "search first"}),
+    ]
+    decisions = model.decide_all(records, explain=True)
+    both, text, form, nothing, replied = (dict(decision.shares or {}) for decision in decisions)
+    for decision, shares in zip(decisions[:4], (both, text, form, nothing), strict=True):
+        assert sum(shares.values()) == pytest.approx(decision.probability - 1 / 4, abs=1e-5)
+    assert both["text"] > 0.1 and both["fields"] > 0.1
+    assert set(text) == {"text"} and set(form) == {"fields"} and nothing == replied == {}
+    assert model.decide("bag is lost").shares is None

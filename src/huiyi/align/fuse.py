@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align.blend import FEWEST_ROWS, Blend, fit_blend
+from huiyi.values import source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,20 +32,7 @@ if TYPE_CHECKING:
 MOST_SOURCES = 5
 """Of more sources than this, records that lack some are told by the blend of all: there would be too many sets."""
 
-_OF_TEXT = ("text", "phrases", "words")
-
 Sources = frozenset[str]
-
-
-def source_of(signal: str) -> str:
-    """What must be there for a signal to be: the text, the history, the fields, a picture.
-
-    Example:
-        >>> source_of("words"), source_of("text@intent"), source_of("history phrases"), source_of("image")
-        ('text', 'text', 'history', 'image')
-    """
-    first = signal.partition("@")[0].partition(" ")[0]
-    return "text" if first in _OF_TEXT else first
 
 
 def signal_of(head: str) -> str:
@@ -55,12 +43,6 @@ def signal_of(head: str) -> str:
         'history text'
     """
     return head.rpartition("/")[0]
-
-
-def presence(context: Context, source: str) -> NDArray[np.bool_]:
-    """Which records have any signal of a source, shape (n,)."""
-    columns = [column for column, signal in enumerate(context.signals) if source_of(signal) == source]
-    return np.asarray(context.present[:, columns].any(axis=1), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,7 @@ class Fusion:
         blends = [self.usual]
         if self.partial:
             sources = sorted({source_of(signal_of(head)) for head in self.heads})
-            there = np.column_stack([presence(context, source) for source in sources])
+            there = np.column_stack([context.has(source) for source in sources])
             for lacking, blend in self.partial.items():
                 blends.append(blend)
                 chosen[(there == [source in lacking for source in sources]).all(axis=1)] = len(blends) - 1
@@ -134,7 +116,7 @@ def fit_fusion(
     sources = list(dict.fromkeys(source_of(signal_of(head)) for head in scores))
     if not 1 < len(sources) <= MOST_SOURCES:
         return Fusion(usual)
-    there = {source: presence(context, source) for source in sources}
+    there = {source: context.has(source) for source in sources}
     everything = np.all([there[source] for source in sources], axis=0)
     if FEWEST_ROWS <= everything.sum() < len(targets):
         usual = fit_blend(_rows(scores, everything), targets[everything], several=several, prior=prior)

@@ -1,0 +1,5 @@
+"""Explain: why this decision? Models come in as callables."""
+
+from huiyi.explain.signals import shapley
+
+__all__ = ["shapley"]
