@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_BYTES = 64_000_000  # of a file; what cameras write is smaller
-MOST_PIXELS = 70_000_000  # more than the 64 megapixels of large cameras; decoded they take 280 MB
+MOST_PIXELS = 70_000_000  # more than the 64 megapixels of large cameras; reading so many takes 600 MB at most
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")  # not TIFF: its library prints to the error stream what it dislikes
 
 _KNOWN = "a picture in JPEG, PNG, GIF, WebP or BMP"
@@ -189,7 +189,7 @@ def _in_colours(image: Image) -> Image:
         return Images.fromarray(rounded.astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    clear = image.convert("RGBA")
+    clear = image if image.mode == "RGBA" else image.convert("RGBA")
     white = Images.new("RGB", clear.size, "white")
     white.paste(clear, mask=clear.getchannel("A"))
     return white
