@@ -397,3 +397,41 @@ def test_fields(run: Run, tmp_path: Path) -> None:
     why = run("decide", "model", "bag", "--field", "plan=gold", "--explain")
     assert why.code == 0 and "what counted: " in why.out and "fields +" in why.out
     assert "依据：" in run("decide", "model", "bag", "--field", "plan=gold", "--explain", "--lang", "zh").out
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> list[Path]:
+    """Pictures of red and of blue things, and a table that names some of them."""
+    from PIL import Image
+
+    (tmp_path / "data" / "seen").mkdir(parents=True)
+    paths = []
+    for number in range(16):
+        path = tmp_path / "data" / "seen" / f"{number}.png"
+        Image.new("RGB", (40, 30 + number), ("red", "blue")[number % 2]).save(path)
+        paths.append(path)
+    rows = "".join(f"seen/{number}.png,{('rose', 'sea')[number % 2]}\n" for number in range(12))
+    (tmp_path / "data" / "train.csv").write_text(f"image,intent\n{rows}", "utf-8")
+    return paths
+
+
+@pytest.mark.slow
+def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
+    """They are learnt from, travel with a file of records, and may be named from anywhere."""
+    ended = run("train", "data/train.csv", "--out", "model")
+    assert ended.code == 0, ended.err
+    assert "image/" in ended.out
+    found = [json.loads(run("decide", "model", "--image", path, "--json").out)["label"] for path in colours[12:]]
+    assert found == ["rose", "sea", "rose", "sea"]
+    assert run("decide", "model", "--image", colours[12], "--image", colours[14]).code == 0
+    lines = run("decide", "model", "data/train.csv").out.splitlines()
+    assert [json.loads(line)["label"] for line in lines] == ["rose", "sea"] * 6
+    colours[13].write_bytes(b"")
+    refused(run("decide", "model", "--image", colours[13]), f"{colours[13]} is empty. Expected a picture in")
+    refused(run("decide", "model", "--image", "nowhere.png"), "nowhere.png is not there")
+    refused(run("decide", "model", "data/train.csv", "--image", colours[12]), "--image go with one text")
+    refused(run("decide", "model"), "nothing to decide on; expected a text")
+
+
+def test_a_model_that_looks_at_no_pictures_says_so(run: Run, saved: Path, tmp_path: Path) -> None:
+    refused(run("decide", saved, "a ticket", "--image", "cat.png"), "--image: the model has learnt from no pictures")

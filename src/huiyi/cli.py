@@ -91,7 +91,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
-    signals: Annotated[str, typer.Option(metavar="A,B", help="What to perceive: text, words, history.")] = "",
+    signals: Annotated[str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, image.")] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
     text: Text = None,
@@ -193,12 +193,16 @@ def evaluate(
 def decide(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     said: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar='"TEXT" | FILE | -',
             help="A text, a file of records or a FOLDER/, or - for a text on standard input.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture that came along; one or more.")
+    ] = None,
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
     explain: Annotated[
@@ -216,13 +220,17 @@ def decide(
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
     from huiyi.pipeline import batched, load
-    from huiyi.values import Record
+    from huiyi.values import Media, Record
 
     language = _language(lang)
+    if said is None and not (image or field):
+        raise OptionError("there is nothing to decide on; expected a text, a file of records, --image or --field")
     model = load(folder)
-    if _is_file(said):
-        if field or answer:
-            raise OptionError("--field and --answer go with one text; a file has columns of its own. Leave them out")
+    if said is not None and _is_file(said):
+        if field or answer or image:
+            raise OptionError(
+                "--field, --answer and --image go with one text; a file has columns of its own. Leave them out"
+            )
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
         _print_notices([*table.notices, *_left_out(table.left_out)])
@@ -233,14 +241,21 @@ def decide(
         return
     if said == "-":
         said = sys.stdin.read()
-    record = Record(text=said, fields=_pairs(field, "--field"), answers=_pairs(answer, "--answer"))
+    record = Record(
+        text=said,
+        images=tuple(Media(path=path) for path in image or ()),
+        fields=_pairs(field, "--field"),
+        answers=_pairs(answer, "--answer"),
+    )
     _check_answers(record, model.tasks)
     _check_fields(record, model.fields)
+    if image and "image" not in model.perception.names:
+        raise OptionError("--image: the model has learnt from no pictures; expected one that has. Leave the option out")
     decision = model.decide(record, explain=explain)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
     else:
-        _console().print("\n".join(_in_words(decision, model, said, language)), markup=False, highlight=False)
+        _console().print("\n".join(_in_words(decision, model, said or "", language)), markup=False, highlight=False)
 
 
 @app.command()

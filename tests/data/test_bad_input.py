@@ -287,6 +287,62 @@ def test_a_turn_that_is_none() -> None:
     assert message.startswith("the list, row 1: the column 'history' holds the turn {'role': 'user'}: write a string")
 
 
+# Pictures and recordings
+
+
+@pytest.mark.parametrize("column", ["image", "audio"])
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        (
+            "https://example.com/a.png",
+            "holds the address 'https://example.com/a.png', and nothing is fetched from a net",
+        ),
+        ("S3://bucket/a.png", "nothing is fetched from a network: save the file beside the data and write its path"),
+        ("data:image/png;base64,iVBORw0KGgo=", "nothing is fetched from a network"),
+        ("file:///etc/passwd", "nothing is fetched from a network"),
+        ("/etc/passwd", "holds the path '/etc/passwd', which leaves the folder of the data: copy the file into the"),
+        ("../secret.png", "holds the path '../secret.png', which leaves the folder of the data"),
+        ("inner/../../secret.png", "which leaves the folder of the data"),
+        ("link.png", "holds the path 'link.png', which leaves the folder of the data"),
+        ("links/secret.png", "which leaves the folder of the data"),
+        ("b.png", "holds the path 'b.png', but no such file is there: write its path from the folder of the data"),
+        ("inner", "holds the path 'inner', but no such file is there"),
+        ("circle", "holds"),
+        ("x" * 5_000, "holds"),
+    ],
+)
+def test_a_path_that_leads_nowhere_or_elsewhere(tmp_path: Path, column: str, path: str, what: str) -> None:
+    data = tmp_path / "data"
+    (data / "inner").mkdir(parents=True)
+    for file in (data / "a.png", tmp_path / "secret.png"):
+        file.touch()
+    (data / "link.png").symlink_to(tmp_path / "secret.png")
+    (data / "links").symlink_to(tmp_path)
+    (data / "circle").symlink_to("circle")
+    content = f'text,{column}\none,a.png\ntwo,"a.png|{path}"\n'
+    message = refused(data, "t.csv", content)
+    assert message.startswith(f"t.csv, row 2: the column {column!r} holds ")
+    assert "which is absolute: copy" in refused(data, "u.csv", f"text,{column}\nhi,{data / 'a.png'}\n")
+    assert what in message
+    table = read(data / "t.csv", skip_bad=True)
+    assert ([record.text for record in table.records], table.notices) == (
+        ["one"],
+        ("t.csv: 1 row bad and skipped (first: 2).",),
+    )
+
+
+def test_paths_that_a_program_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = refusal([{"text": "hi", "image": "a.png"}])
+    assert message == (
+        "the list, row 1: the column 'image' holds the path 'a.png', but no such file is there: "
+        "write its path from the current folder."
+    )
+    assert "nothing is fetched" in refusal([{"text": "hi", "image": "https://example.com/a.png"}])
+    assert "where text was expected" in refusal([{"text": "hi", "image": b"PNG"}])
+
+
 # Lists and frames
 
 

@@ -148,6 +148,9 @@ def test_every_column_that_is_known(tmp_path: Path) -> None:
         "t-7,hi,a.png|b/c.png,voice.wav,hello | who is there,2024-05-01T09:30:00Z,gold,bob,greet\n"
         ',hi,,,"[""hello"", {""speaker"": ""agent"", ""text"": ""yes?""}]",yesterday,,bob,greet\n',
     )
+    (tmp_path / "b").mkdir()
+    for name in ("a.png", "b/c.png", "voice.wav"):
+        (tmp_path / name).touch()
     table = read(tmp_path / "rich.csv", Columns(fields=("plan",)))
     first, second = table.records
     assert first == Record(
@@ -168,15 +171,17 @@ def test_every_column_that_is_known(tmp_path: Path) -> None:
 
 def test_lists_and_numbers_in_json(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
-        {"text": 12, "label": 1, "image": ["a.png", "/b.png"], "history": [{"text": "hi"}], "id": 5, "age": 41},
+        {"text": 12, "label": 1, "image": ["a.png", "a|b.png"], "history": [{"text": "hi"}], "id": 5, "age": 41},
         {"text": 1.0, "label": 1.0, "age": None},
         {"text": 2.5, "label": True, "history": []},
         {"text": None, "label": float("nan")},
     ]
     path = write(tmp_path / "rows.jsonl", "\n".join(json.dumps(row) for row in rows))
+    for name in rows[0]["image"]:
+        (tmp_path / name).touch()
     table = read(path, Columns(label="label", fields=("age",)))
     assert content(table) == [("12", {"label": "1"}), ("1", {"label": "1"}), ("2.5", {"label": "True"}), (None, {})]
-    assert table.records[0].images == (Media(path=tmp_path / "a.png"), Media(path=Path("/b.png")))
+    assert table.records[0].images == (Media(path=tmp_path / "a.png"), Media(path=tmp_path / "a|b.png"))
     assert table.records[0].history == (Turn("", "hi"),)
     assert [record.id for record in table.records] == ["5", "2", "3", "4"]
     assert [dict(record.fields) for record in table.records] == [{"age": 41}, {}, {}, {}]
@@ -209,9 +214,32 @@ def test_without_a_label_column(tmp_path: Path) -> None:
     assert table.labelled().records == ()
 
 
-def test_pictures_or_fields_need_no_text() -> None:
+def test_pictures_or_fields_need_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
     assert read([{"image": "a.png"}]).records[0].text is None
     assert read([{"plan": "gold"}], Columns(fields=("plan",))).records[0].fields == {"plan": "gold"}
+
+
+def test_a_program_may_name_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But the paths in a file stay below its folder, wherever that is."""
+    for name in ("data/inner", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    for path in (tmp_path / "data/inner/a.png", tmp_path / "elsewhere/b.png"):
+        path.touch()
+    monkeypatch.chdir(tmp_path / "data")
+    rows = [{"text": "hi", "image": [tmp_path / "elsewhere/b.png", "../elsewhere/b.png", "inner/a.png"]}]
+    found = [media.path for media in read(rows).records[0].images]
+    assert found == [tmp_path / "elsewhere/b.png", Path("../elsewhere/b.png"), Path("inner/a.png")]
+    frame = pytest.importorskip("pandas").DataFrame({"text": ["hi"], "image": [str(tmp_path / "elsewhere/b.png")]})
+    assert read(frame).records[0].images == (Media(path=tmp_path / "elsewhere/b.png"),)
+    (tmp_path / "linked").symlink_to(tmp_path / "data")  # the folder itself may be reached by a link
+    (tmp_path / "data/also.png").symlink_to("inner/a.png")
+    write(tmp_path / "data/t.csv", "text,image\nhi,inner/../inner/a.png|also.png\n")
+    for source in ("t.csv", tmp_path / "linked/t.csv"):
+        first, second = read(source).records[0].images
+        assert first.path is not None and first.path.samefile(tmp_path / "data/inner/a.png")
+        assert second.path is not None and second.path.name == "also.png"
 
 
 def test_columns_without_a_name(tmp_path: Path) -> None:

@@ -1,22 +1,38 @@
 """What every perceiver and every encoder must hold."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from huiyi.perceive import PERCEIVERS
 from huiyi.perceive.encoders import ENCODERS, encoder
-from huiyi.values import Record, Turn
+from huiyi.values import Media, Record, Turn
 
 TEXTS = ("where is my card", "卡丢了", "", "where is my card", "my card 没到 yet", "\0", "🙏 pls", "a" * 5_000)
+
+
+def painted(*seeds: int) -> tuple[Media, ...]:
+    """Pictures of noise."""
+    pictures = []
+    for seed in seeds:
+        with io.BytesIO() as file:
+            noise = np.random.default_rng(seed).integers(256, size=(40, 60, 3), dtype=np.uint8)
+            Image.fromarray(noise).resize((300 + seed, 200)).save(file, "PNG")
+            pictures.append(Media(content=file.getvalue()))
+    return tuple(pictures)
+
+
 RECORDS = {
     "text": tuple(Record(text=text) for text in TEXTS),
     "words": tuple(Record(text=text) for text in TEXTS),
     "history": tuple(Record(text="yes", history=(Turn("agent", text),) if text else ()) for text in TEXTS),
     "fields": tuple(Record(text="yes", fields={"plan": text} if text else {}) for text in (*TEXTS[:4], "gold", *TEXTS)),
     "fields text": tuple(Record(text="yes", fields={"note": text * 20} if text else {}) for text in TEXTS),
+    "image": tuple(Record(images=painted(*seeds)) for seeds in ((0,), (1,), (), (0,), (0, 1), (2,), (3, 4, 5), (6,))),
 }
 """A case for each perceiver; rows 0 and 3 are equal, and row 2 has nothing to perceive."""
 

@@ -8,16 +8,16 @@ import re
 import reprlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from huiyi.values import Media, Turn
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NUL = "with NUL characters, which were taken out"
 SURROGATE = "with lone surrogates, which were replaced by U+FFFD"
 _UNWANTED = re.compile("[\0\ud800-\udfff]")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
+_SHOWN = 200  # characters of a path
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -108,9 +108,55 @@ def as_list(value: Any) -> list[Any]:
     return [part.strip() for part in text.split("|") if part.strip()]
 
 
-def as_media(value: Any, folder: Path) -> tuple[Media, ...]:
-    """Read paths, relative to ``folder``."""
-    return tuple(Media(path=folder / path) for path in map(as_text, as_list(value)) if path)
+def as_media(value: Any, folder: Path | None) -> tuple[Media, ...]:
+    """Read paths of files that are there.
+
+    A data file may come from anyone, so its paths are relative to its folder
+    and stay below it, wherever links lead. Nothing is fetched from a network.
+
+    Args:
+        value: One path or several, see ``as_list``.
+        folder: Of the data file. None where a program gives the paths: it may
+            name any file, relative to the current folder.
+
+    Raises:
+        CellError: A path is absolute, leaves the folder, or leads to no file.
+
+    Example:
+        >>> as_media(None, None)
+        ()
+        >>> as_media("https://example.com/cat.png", None)
+        Traceback (most recent call last):
+        huiyi.data.cells.CellError: holds the address 'https://example.com/cat.png', and nothing is fetched \
+from a network: save the file beside the data and write its path
+    """
+    return tuple(_media(path, folder) for path in map(as_text, as_list(value)) if path)
+
+
+def _media(path: str, folder: Path | None) -> Media:
+    """One file."""
+    shown = repr(path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…")
+    if _ADDRESS.match(path):
+        raise CellError(
+            f"holds the address {shown}, and nothing is fetched from a network: save the file beside the data and "
+            "write its path"
+        )
+    file = Path(path) if folder is None else folder / path
+    try:
+        is_inside = folder is None or file.resolve().is_relative_to(folder.resolve())
+        is_file = file.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, or links that lead in a circle
+        raise CellError(f"holds {shown}, which is no path: write that of a file") from error
+    if folder is not None and (not is_inside or Path(path).is_absolute()):
+        what = "leaves the folder of the data" if not is_inside else "is absolute"
+        raise CellError(
+            f"holds the path {shown}, which {what}: copy the file into the folder of the data, or below it, and write "
+            "its path from there"
+        )
+    if not is_file:
+        where = "the current folder" if folder is None else "the folder of the data"
+        raise CellError(f"holds the path {shown}, but no such file is there: write its path from {where}")
+    return Media(path=file)
 
 
 def as_turns(value: Any) -> tuple[Turn, ...]:

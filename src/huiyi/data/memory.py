@@ -5,7 +5,6 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from huiyi.data.columns import Columns, column_names, label_columns, listed
@@ -23,12 +22,12 @@ def sheet_of_frame(frame: Any, source: str) -> Sheet:
         columns = frame.to_dict(as_series=False)
     else:  # pandas writes a missing value in several ways; here it has one
         columns = frame.astype(object).where(frame.notna(), None).to_dict(orient="list")
-    return Sheet(source, Path(), dict(zip(names, columns.values(), strict=True)), range(1, len(frame) + 1))
+    return Sheet(source, None, dict(zip(names, columns.values(), strict=True)), range(1, len(frame) + 1))
 
 
 def sheet_of_list(items: Sequence[Any], source: str, notices: Notices) -> Sheet:
     """Take dicts, or pairs of a text and its label."""
-    return sheet_of_objects(source, Path(), _objects(items, source, notices))
+    return sheet_of_objects(source, None, _objects(items, source, notices))
 
 
 def _objects(items: Sequence[Any], source: str, notices: Notices) -> Iterator[tuple[int, Mapping[Any, Any]]]:

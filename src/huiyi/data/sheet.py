@@ -18,23 +18,23 @@ class Sheet:
 
     Attributes:
         source: What to call it in messages.
-        folder: What the paths in its cells are relative to.
+        folder: What the paths in its cells are relative to, and stay below. None for a list or a data frame, which a
+            program gives.
         columns: Name to cells, one for each row; ``None`` where a row has none.
         rows: The number of each row, 1 for the first.
     """
 
     source: str
-    folder: Path
+    folder: Path | None
     columns: Mapping[str, Sequence[Any]]
     rows: Sequence[int]
 
 
-def sheet_of_objects(source: str, folder: Path, objects: Iterable[tuple[int, Mapping[Any, Any]]]) -> Sheet:
+def sheet_of_objects(source: str, folder: Path | None, objects: Iterable[tuple[int, Mapping[Any, Any]]]) -> Sheet:
     """Turn numbered objects, which may differ in their keys, into columns.
 
     Example:
-        >>> from pathlib import Path
-        >>> sheet_of_objects("the list", Path(), [(1, {"text": "hi"}), (2, {"intent": "bye"})]).columns
+        >>> sheet_of_objects("the list", None, [(1, {"text": "hi"}), (2, {"intent": "bye"})]).columns
         {'text': ['hi', None], 'intent': [None, 'bye']}
     """
     rows: list[int] = []

@@ -6,6 +6,7 @@ from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
+from huiyi.perceive.image import ImagePerceiver
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.words import WordsPerceiver, terms
 from huiyi.values import Record, is_blank
@@ -16,6 +17,7 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "history": lambda: TextPerceiver(said_before, prefix="history "),
     "fields": FieldsPerceiver,
     "fields text": lambda: TextPerceiver(written, prefix="fields "),
+    "image": ImagePerceiver,
 }
 """What can be perceived without training, by name."""
 
@@ -25,6 +27,7 @@ _HOLDS: dict[str, Callable[[Record], bool]] = {
     "history": lambda record: bool(record.history),
     "fields": lambda record: bool(record.fields),
     "fields text": lambda record: any(map(is_prose, record.fields.values())),
+    "image": lambda record: bool(record.images),
 }
 """Whether a record has anything for each of PERCEIVERS."""
 
@@ -54,6 +57,6 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "Perceiver", "TextPerceiver",
-    "WordsPerceiver", "perceivable", "perceiver", "said", "said_before", "terms",
+    "MARK", "PERCEIVERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver",
+    "TextPerceiver", "WordsPerceiver", "perceivable", "perceiver", "said", "said_before", "terms",
 ]  # fmt: skip

@@ -191,7 +191,7 @@ class OnnxEncoder:
         tokenizer, session = self._open()
         run = partial(self._run, session, with_units)
         batches = list(token_batches(tokenizer, texts, all_windows=with_units))
-        at_once = min(self.threads or _usable_cores(), len(batches))
+        at_once = min(self.threads or usable_cores(), len(batches))
         if at_once < 2:
             yield from map(run, batches)
             return
@@ -210,7 +210,7 @@ class OnnxEncoder:
         except Exception as error:  # onnxruntime's errors have no common base
             raise DataError(
                 f"encoder {self.name!r}: the ONNX file cannot take {len(batch.ids)} texts of {batch.ids.shape[1]} "
-                f"tokens ({_in_one_line(error)}). Expected one that takes any number of texts of up to "
+                f"tokens ({in_one_line(error)}). Expected one that takes any number of texts of up to "
                 f"{self.max_tokens} tokens. Export it with huiyi.train.tuning.export"
             ) from error
         return batch.windows, found[0], found[1] if with_units else None
@@ -224,23 +224,7 @@ class OnnxEncoder:
 
     def _session(self) -> Any:
         """The file, ready to run."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("Tuned models", extra="onnx") from error
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = SILENT
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a batch is small; several go side by side
-        options.enable_mem_pattern = False  # a plan for each shape would be kept, and lengths differ
-        try:
-            session = onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no common base
-            raise DataError(
-                f"encoder {self.name!r}: onnxruntime {onnxruntime.__version__} cannot open the ONNX file "
-                f"({_in_one_line(error)}). Expected a file that huiyi exported, and onnxruntime 1.22 or newer. "
-                'Install it with: pip install --upgrade "huiyi[onnx]"'
-            ) from error
+        session = open_session(self.name, self.model, what="Tuned models", extra="onnx")
         self._check(session)
         return session
 
@@ -256,6 +240,39 @@ class OnnxEncoder:
                 f"encoder {self.name!r}: the ONNX file maps {', '.join(inputs)} to {found}, expected "
                 f"{', '.join(INPUTS)} to {OUTPUT} ['batch', {width}]. Export it with huiyi.train.tuning.export"
             )
+
+
+def open_session(name: str, model: bytes, *, what: str, extra: str, threads: int = 1) -> Any:
+    """Open an ONNX file, which is then run on the processor alone.
+
+    Args:
+        name: Of the encoder, for messages.
+        model: The file.
+        what: Needs onnxruntime, for messages.
+        extra: That brings it.
+        threads: That share the work of one run. A batch of texts is small: there several runs go side by side.
+
+    Raises:
+        MissingExtraError: ``onnxruntime`` is not installed.
+        DataError: It cannot open the file.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(what, extra=extra) from error
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = SILENT
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.enable_mem_pattern = False  # a plan for each shape would be kept, and lengths differ
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise DataError(
+            f"encoder {name!r}: onnxruntime {onnxruntime.__version__} cannot open the ONNX file "
+            f"({in_one_line(error)}). Expected a file that huiyi exported, and onnxruntime 1.22 or newer. "
+            'Install it with: pip install --upgrade "huiyi[onnx]"'
+        ) from error
 
 
 def read_tokenizer(content: str, *, max_tokens: int) -> Any:
@@ -277,7 +294,7 @@ def read_tokenizer(content: str, *, max_tokens: int) -> Any:
         tokenizer = Tokenizer.from_str(content)
     except Exception as error:  # the library raises nothing more precise
         raise DataError(
-            f"the tokenizer cannot be read ({_in_one_line(error)}); expected the content of a Hugging Face "
+            f"the tokenizer cannot be read ({in_one_line(error)}); expected the content of a Hugging Face "
             "tokenizer.json. Save it anew with the version of tokenizers that is installed"
         ) from error
     tokenizer.no_padding()
@@ -349,7 +366,7 @@ def _in_order(parts: Mapping[int, Sequence[_Part]], count: int, width: int) -> R
     return Ragged(np.concatenate(values), splits, np.concatenate(offsets))
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """What ``OMP_NUM_THREADS`` says, or the cores that this process may run on."""
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked.isdecimal() and int(asked):
@@ -357,6 +374,6 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """What a library said, without its line breaks."""
     return " ".join(str(error).split())[:200]
