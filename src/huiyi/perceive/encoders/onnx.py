@@ -7,10 +7,11 @@ given as they are, not found by name.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from threading import Lock
 from types import MappingProxyType
@@ -36,6 +37,11 @@ OUTPUT = "vectors"
 
 FEATURES = "features"
 """A further output of a graph that hears units too, float32 of shape (batch, length, width)."""
+
+PROBE = "probe"
+"""Of the file's properties, what it says of one text where it was made. See ``Probe``."""
+
+PROBE_DISTANCE = 1e-3  # between vectors; rounding changes the seventh decimal, sums that overflow the second
 
 BATCH_TOKENS = 256  # keeps the working set near the size of a processor's cache; more is slower
 TEXTS_AT_ONCE = 2_048  # are cut into tokens and sorted by length together
@@ -224,9 +230,15 @@ class OnnxEncoder:
 
     def _session(self) -> Any:
         """The file, ready to run."""
-        session = open_session(self.name, self.model, what="Tuned models", extra="onnx")
-        self._check(session)
-        return session
+        for is_careful in (False, True):
+            session = open_session(self.name, self.model, what="Tuned models", extra="onnx", is_careful=is_careful)
+            self._check(session)
+            if Probe.agrees(session):
+                return session
+        raise DataError(
+            f"encoder {self.name!r}: on this processor the ONNX file says otherwise of a text than where it was made; "
+            "expected the same. Use another version of onnxruntime, or train the model again on this machine"
+        )
 
     def _check(self, session: Any) -> None:
         """Refuse a file that is another kind of model."""
@@ -242,7 +254,54 @@ class OnnxEncoder:
             )
 
 
-def open_session(name: str, model: bytes, *, what: str, extra: str, threads: int = 1) -> Any:
+@dataclass(frozen=True)
+class Probe:
+    """What a file says of one text on the processor that made it, by which another one is tested.
+
+    Without instructions made for it, sums of 8-bit products may overflow, and
+    the file would answer wrongly without a word.
+
+    Attributes:
+        ids: Of its tokens.
+        cases: What is said of their letters, where the file takes that.
+        vector: The answer.
+    """
+
+    ids: list[int]
+    cases: list[int] | None
+    vector: list[float]
+
+    @classmethod
+    def taken(cls, model: bytes, ids: NDArray[np.int64], cases: NDArray[np.int64] | None) -> Probe:
+        """Of a file that was just made, with the tokens (1, length) of one text."""
+        probe = cls(ids[0].tolist(), None if cases is None else cases[0].tolist(), [])
+        session = open_session("exported", model, what="Exported backbones", extra="tune")
+        return replace(probe, vector=[round(float(number), 5) for number in probe._answer(session)])
+
+    @classmethod
+    def agrees(cls, session: Any) -> bool:
+        """Whether a file says what its probe says, if it has one."""
+        kept = session.get_modelmeta().custom_metadata_map.get(PROBE)
+        if kept is None:
+            return True
+        probe = cls(**json.loads(kept))
+        difference = probe._answer(session) - np.array(probe.vector, dtype=np.float32)
+        return bool(np.linalg.norm(difference) <= PROBE_DISTANCE)
+
+    def to_json(self) -> str:
+        """As a property of the file."""
+        return json.dumps(asdict(self))
+
+    def _answer(self, session: Any) -> NDArray[np.float32]:
+        """What a file says of its text."""
+        ids = np.array([self.ids], dtype=np.int64)
+        given = dict(zip(INPUTS, (ids, np.ones_like(ids)), strict=True))
+        if self.cases is not None:
+            given[CASE] = np.array([self.cases], dtype=np.int64)
+        return np.asarray(session.run([OUTPUT], given)[0][0], dtype=np.float32)
+
+
+def open_session(name: str, model: bytes, *, what: str, extra: str, threads: int = 1, is_careful: bool = False) -> Any:
     """Open an ONNX file, which is then run on the processor alone.
 
     Args:
@@ -251,6 +310,7 @@ def open_session(name: str, model: bytes, *, what: str, extra: str, threads: int
         what: Needs onnxruntime, for messages.
         extra: That brings it.
         threads: That share the work of one run. A batch of texts is small: there several runs go side by side.
+        is_careful: Whether products of 8 bits are summed so that nothing can overflow, which is slower.
 
     Raises:
         MissingExtraError: ``onnxruntime`` is not installed.
@@ -265,6 +325,8 @@ def open_session(name: str, model: bytes, *, what: str, extra: str, threads: int
     options.log_severity_level = SILENT
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.enable_mem_pattern = False  # a plan for each shape would be kept, and lengths differ
+    if is_careful:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common base

@@ -22,13 +22,15 @@ from huiyi.perceive.encoders.onnx import (
     FEATURES,
     INPUTS,
     OUTPUT,
+    PROBE,
     OnnxEncoder,
+    Probe,
     Read,
     read_tokenizer,
     token_batches,
 )
 from huiyi.perceive.encoders.units import units_of
-from huiyi.train.tuning.blocks import in_blocks
+from huiyi.train.tuning.eightbits import by_token, in_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +41,7 @@ Precision = Literal["int8", "fp32"]
 
 OPSET = 17  # the first whose LayerNormalization is one operation
 TRACED_TOKENS = 8
+PROBED = 20  # texts, of which the longest becomes the probe
 TIE = 0.01  # between two labels this near in probability chance decides, whatever the precision
 
 
@@ -72,11 +75,12 @@ class ParityTolerance:
 
     Attributes:
         cosine_distance: For each text. A hundredth is an angle of 8 degrees,
-            small beside those between texts of different intents. Blocks of 8
-            bits stay near 0.001; one scale a matrix comes to 0.02 and more.
+            small beside those between texts of different intents. With a
+            scale for each token 8 bits come to 0.005, with one for each block
+            to 0.001, with one for all that a layer is given to 0.02 and more.
         probability_difference: For each probability. The largest of many is
-            reached where two labels are about equally probable; blocks of 8
-            bits stay near 0.03.
+            reached where two labels are about equally probable; 8 bits come
+            to 0.06, and in blocks to 0.03.
         agreement: At least. 1 in 200 is less than what another seed changes.
     """
 
@@ -139,8 +143,10 @@ def export(
 ) -> Exported:
     """Write an encoder as an ONNX file, and hold it to the encoder's own answers.
 
-    The file is compared as it will be served. One of 8 bits that is past the
-    tolerance gives way to one of 32 bits, with a notice.
+    The file is compared as it will be served. One of 8 bits with a scale for
+    each token that is past the tolerance gives way to one with a scale for each
+    block, and that to one of 32 bits, with a notice. The file carries what it
+    says of one text here, so that another processor can be held to it.
 
     Args:
         encoder: From ``input_ids`` and ``attention_mask``, both int64 of shape
@@ -188,11 +194,17 @@ def export(
         expected = _expected(encoder, tokenizer, texts, width=width, sees_case=sees_case)
     attempts: list[tuple[Precision, Callable[[], bytes], ParityTolerance]] = [("fp32", lambda: plain, EXACT)]
     if quantised:
-        attempts.insert(0, ("int8", lambda: in_blocks(plain), tolerance or ParityTolerance()))
-    notices: list[str] = []
+        limits = tolerance or ParityTolerance()
+        attempts = [("int8", lambda: by_token(plain), limits), ("int8", lambda: in_blocks(plain), limits), *attempts]
+    past = ""
     for precision, make, limits in attempts:
         model = make()
         served = OnnxEncoder("exported", model, tokenizer_json, width=width, max_tokens=max_tokens)
+        notice = (
+            "The backbone is not kept in 8 bits, as its file would answer otherwise than the backbone does: "
+            f"{past}. It is kept in 32 bits, which is larger and slower."
+        )
+        notices = (notice,) if past and precision == "fp32" else ()
         try:
             read = served.read(texts)
         except DataError as error:  # it cannot be opened or run
@@ -201,16 +213,27 @@ def export(
             parity = _parity(expected, read, labels_of, tags_of)
             past = limits.exceeded_by(parity)
             if not past:
-                return Exported(model, precision, parity, tuple(notices))
-        notices.append(
-            f"The backbone is not kept in 8 bits, as its file would answer otherwise than the backbone does: {past}. "
-            "It is kept in 32 bits, which is larger and slower."
-        )
+                return Exported(_with_probe(model, tokenizer, texts, sees_case), precision, parity, notices)
     raise ExportError(
         f"export: the ONNX file of {type(encoder).__name__} answers otherwise than it does in torch: {past}. "
         "A forward pass whose steps depend on the texts or their lengths is written as it ran once. "
         "Write it with tensor operations alone, or tune another backbone"
     )
+
+
+def _with_probe(model: bytes, tokenizer: Any, texts: Sequence[str], sees_case: bool) -> bytes:
+    """The file, with what it says here of the text of most tokens that is one window."""
+    import onnx
+
+    batches = [batch for text in texts[:PROBED] for batch in token_batches(tokenizer, [text])]
+    if not batches:  # no text has any tokens
+        return model
+    longest = max(batches, key=lambda batch: batch.ids.shape[1])
+    probe = Probe.taken(model, longest.ids[:1], longest.cases()[:1] if sees_case else None)
+    parsed = onnx.load_from_string(model)
+    onnx.helper.set_model_props(parsed, {PROBE: probe.to_json()})
+    content: bytes = parsed.SerializeToString()
+    return content
 
 
 @contextmanager
