@@ -397,6 +397,7 @@ def test_fields(run: Run, tmp_path: Path) -> None:
     why = run("decide", "model", "bag", "--field", "plan=gold", "--explain")
     assert why.code == 0 and "what counted: " in why.out and "fields +" in why.out
     assert "依据：" in run("decide", "model", "bag", "--field", "plan=gold", "--explain", "--lang", "zh").out
+    assert "nothing in it that the model listens to" in run("decide", "model", " ").out
 
 
 @pytest.fixture

@@ -561,6 +561,7 @@ _KINDS = {
         "clarify": "clarify",
         "decline": "decline",
         "familiar": "as strange as {:.1%} of what is in scope",
+        "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
     },
     "zh": {
@@ -568,6 +569,7 @@ _KINDS = {
         "clarify": "询问",
         "decline": "拒绝",
         "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
+        "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
         "text": "文本",
         "history": "对话",
@@ -597,7 +599,8 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
         named = ", ".join(f"“{text[span.start : span.end]}” {labels[span.label]}" for span in decision.spans) or "–"
     lines = [f"{words[decision.kind]}: {named} {decision.probability:.1%}"]
     if decision.kind == "decline" and task.kind != "spans":
-        lines = [f"{words['decline']}: {words['familiar'].format(decision.in_scope)}"]
+        why = words["familiar"].format(decision.in_scope) if decision.in_scope else words["unheard"]
+        lines = [f"{words['decline']}: {why}"]
     if decision.question is not None:
         lines = [f"{words['clarify']}: {decision.question.text}"]
         lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
