@@ -267,3 +267,23 @@ def test_what_is_learnt_from_texts_alone_comes_first(config: TrainConfig) -> Non
 def test_pretexts_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         huiyi.train(ROWS, config=TrainConfig(**options))
+
+
+def test_without_any_text_there_is_nothing_to_fine_tune_to(backbone: str) -> None:
+    rows = [Record(fields={"plan": plan}, labels={"intent": plan[0]}) for plan in ("gold", "free") * 5]
+    config = TrainConfig(effort="tuned", encoder=backbone)
+    with pytest.raises(OptionError, match="no row has a text"):
+        huiyi.train(rows, config=config)
+
+
+def test_fields_count_beside_a_tuned_backbone(config: TrainConfig) -> None:
+    """The text tells half of it, the form the other half."""
+    rows = [
+        Record(text=text, fields={"plan": plan}, labels={"intent": f"{label} {plan}"})
+        for text, label in ROWS
+        for plan in ("gold", "free")
+    ]
+    model = huiyi.train(rows, config=replace(config, signals=("words", "fields")))
+    assert "fields" in {name.partition("/")[0] for name in model.skills["intent"].summary["weights"]}
+    told = {plan: model.decide(Record(text=ROWS[0][0], fields={"plan": plan})).label for plan in ("gold", "free")}
+    assert told == {plan: f"{ROWS[0][1]} {plan}" for plan in ("gold", "free")}

@@ -34,7 +34,7 @@ from huiyi.train.tuning.loop import tokens_of
 from huiyi.train.tuning.runs import begin
 from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with
-from huiyi.values import Context, Ragged, Record, Task
+from huiyi.values import Context, Ragged, Record, Task, is_blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,11 +115,17 @@ def prepare(given: Assignment) -> Begun:
     """Perceive, the backbone as it came too, and make ready to tune it.
 
     Raises:
-        OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
+        OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several; or no row has a
+            text.
     """
     tasks, records, config, session = given.tasks, given.records, given.config, given.session
     if given.unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
+    if records and all(is_blank(record.text) for record in records):
+        raise OptionError(
+            f"--effort {config.effort}: no row has a text, and texts are what is fine-tuned to; expected some. "
+            "Leave --effort out"
+        )
     name = config.encoder or _backbone_for(records)
     backbone = load_backbone(name)
     seen = see(given)
