@@ -91,7 +91,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
-    signals: Annotated[str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, image.")] = "",
+    signals: Annotated[
+        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image.")
+    ] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
     text: Text = None,

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MOST_SOURCES = 5
 """Of more sources than this, records that lack some are told by the blend of all: there would be too many sets."""
 
+MOST_ROWS = 3_000
+"""Of more rows than this, evenly spread ones are enough to weigh what a set of sources says; there are many sets."""
+
 Sources = frozenset[str]
 
 
@@ -123,14 +126,15 @@ def fit_fusion(
     partial = {}
     for size in range(1, len(sources)):
         for some in combinations(sources, size):
-            rows = np.all([there[source] for source in some], axis=0)
-            if rows.sum() >= FEWEST_ROWS:
+            rows = np.flatnonzero(np.all([there[source] for source in some], axis=0))
+            rows = rows[:: -(-len(rows) // MOST_ROWS) or 1]
+            if len(rows) >= FEWEST_ROWS:
                 heard = {head: told for head, told in scores.items() if source_of(signal_of(head)) in some}
                 told = _rows(heard, rows)
                 partial[frozenset(some)] = fit_blend(told, targets[rows], several=several, prior=prior)
     return Fusion(usual, partial)
 
 
-def _rows(scores: Mapping[str, Array], rows: NDArray[np.bool_]) -> dict[str, Array]:
+def _rows(scores: Mapping[str, Array], rows: NDArray[np.bool_] | NDArray[np.intp]) -> dict[str, Array]:
     """The scores of some rows."""
     return {head: told[rows] for head, told in scores.items()}
