@@ -53,7 +53,8 @@ TEXTS = {
 def check(decision: Decision, model: Model) -> None:
     """Hold what every decision must hold."""
     assert 0 <= decision.probability <= 1
-    assert 0 < decision.in_scope <= 1
+    assert 0 <= decision.in_scope <= 1
+    assert decision.in_scope or decision.kind == "decline" or decision.probability == 1  # unheard, unless it replies
     assert decision.kind in ("act", "clarify", "decline")
     assert (decision.kind == "clarify") == (decision.question is not None)
     assert decision.label in model.task.names

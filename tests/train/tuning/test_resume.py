@@ -42,7 +42,7 @@ def test_killed_stopped_and_resumed_the_model_is_the_same(
     whole, out = tmp_path / "whole", tmp_path / "killed"
     code, _ = interrupted([*command, str(out)], signal.SIGKILL, after="without part 2: epoch 1")
     assert code == -signal.SIGKILL and not out.exists()
-    code, said = interrupted([*command, str(out), "--resume"], signal.SIGINT, after="without part 4: epoch 2")
+    code, said = interrupted([*command, str(out), "--resume"], signal.SIGINT, after="without part 2: epoch 2")
     assert code == 130 and not out.exists()
     assert said.splitlines()[-1].startswith("huiyi: stopped; ") and said.rstrip().endswith("--resume")
     assert "Traceback" not in said
