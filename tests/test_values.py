@@ -1,7 +1,7 @@
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from huiyi import values
@@ -58,6 +58,7 @@ def test_columns_follow_the_labels() -> None:
 
 
 @given(st.text())
+@example("A𝐴")  # a capital without a small letter
 def test_any_name_can_be_spelt(name: str) -> None:
     words = spelt(name)
     assert words == words.lower().strip()

@@ -386,7 +386,7 @@ def spelt(name: str) -> str:
     for part in name.replace("_", " ").replace("-", " ").replace("/", " ").replace(".", " ").split():
         start = 0
         for i in range(1, len(part)):
-            if part[i].isupper() and part[i - 1].islower():
+            if part[i] != part[i].lower() and part[i - 1].islower():  # some capitals have no small letter
                 words.append(part[start:i])
                 start = i
         words.append(part[start:])

@@ -25,7 +25,12 @@ def command(tiny: Path, rows: list[tuple[str, str]], tmp_path: Path) -> list[str
 def interrupted(command: list[str], how: signal.Signals, *, after: str) -> tuple[int, str]:
     """The exit code, and what else is said, of a process that is sent a signal when it says something."""
     with subprocess.Popen(
-        [sys.executable, "-m", "huiyi", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "huiyi", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is ignored by what a shell runs in the background, and by all that this starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
