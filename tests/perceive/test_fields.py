@@ -107,8 +107,8 @@ def test_any_value_has_places(value: Any) -> None:
         Field("list", values=("1",)),
     ):
         places = field.places(value)
-        assert np.isfinite(places).all() and places.min() >= 0 and places.max() == pytest.approx(1, abs=1)
-        assert places.any()
+        assert np.isfinite(places).all() and places.min() >= 0
+        assert 0 < places.max() <= 1
 
 
 def test_what_is_no_number_and_no_moment() -> None:

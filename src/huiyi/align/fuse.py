@@ -115,14 +115,13 @@ def fit_fusion(
         several: Whether each label stands for itself.
         prior: Head name to its weight before there is any evidence.
     """
-    usual = fit_blend(scores, targets, several=several, prior=prior)
     sources = list(dict.fromkeys(source_of(signal_of(head)) for head in scores))
     if not 1 < len(sources) <= MOST_SOURCES:
-        return Fusion(usual)
+        return Fusion(fit_blend(scores, targets, several=several, prior=prior))
     there = {source: context.has(source) for source in sources}
     everything = np.all([there[source] for source in sources], axis=0)
-    if FEWEST_ROWS <= everything.sum() < len(targets):
-        usual = fit_blend(_rows(scores, everything), targets[everything], several=several, prior=prior)
+    whole = everything if everything.sum() >= FEWEST_ROWS else np.ones(len(targets), dtype=bool)
+    usual = fit_blend(_rows(scores, whole), targets[whole], several=several, prior=prior)
     partial = {}
     for size in range(1, len(sources)):
         for some in combinations(sources, size):

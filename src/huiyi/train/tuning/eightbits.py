@@ -6,8 +6,8 @@ itself. So a text's vector does not depend on its neighbours. With onnxruntime's
 in the second decimal; and it is ten times less exact. There are two ways:
 
 - ``by_token``: one scale a token, and one for each column of weights. Products
-  are those of whole numbers that processors are made for, so a text takes a
-  third of the time it does in 32 bits.
+  are those of whole numbers that processors are made for, so a text takes
+  less than half the time it does in 32 bits.
 - ``in_blocks``: one scale for each block of a token, and of a column. Four
   times as exact, for backbones of which a few numbers are much larger than the
   others, and hardly faster than 32 bits.

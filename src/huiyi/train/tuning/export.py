@@ -222,7 +222,7 @@ def export(
 
 
 def _with_probe(model: bytes, tokenizer: Any, texts: Sequence[str], sees_case: bool) -> bytes:
-    """The file, with what it says here of the text of most tokens that is one window."""
+    """The file, with what it says here of the longest of some texts, as far as one window goes."""
     import onnx
 
     batches = [batch for text in texts[:PROBED] for batch in token_batches(tokenizer, [text])]
