@@ -17,15 +17,24 @@ from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.explain import shapley
-from huiyi.perceive import BackbonePerceiver, FieldsPerceiver, Perceiver
+from huiyi.perceive import (
+    READERS,
+    BackbonePerceiver,
+    FieldsPerceiver,
+    ImagePerceiver,
+    Perceiver,
+    TranscriptPerceiver,
+    Upkeep,
+    stood_in,
+)
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn
+from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn, source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from huiyi.values import Ragged, Signal, TaskKind
+    from huiyi.values import Ragged, Reading, Signal, TaskKind
 
 
 BATCH_ROWS = 1024
@@ -37,6 +46,8 @@ class Perception:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._perceivers: dict[str, Perceiver] = {name: make_perceiver(name) for name in names}
+        self._readers: dict[str, TranscriptPerceiver] = {}
+        self._upkeep = Upkeep()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,13 +68,24 @@ class Perception:
         """See one thing more, with a perceiver that is ready."""
         self._perceivers[name] = perceiver
 
+    def keep_up(self, upkeep: Upkeep) -> None:
+        """Say where what is perceived in media is kept, and what happens to those that cannot be read."""
+        self._upkeep = upkeep
+
     def fit(self, records: Sequence[Record]) -> None:
         """Learn vocabularies and the like."""
+        self._equip()
         for perceiver in self._perceivers.values():
             perceiver.fit(records)
 
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
-        """See every signal of every record; ``tick`` is told of each record once by each perceiver."""
+        """See every signal of every record; ``tick`` is told of each record once by each perceiver.
+
+        Pictures and recordings, if nothing else is learnt from such, are read
+        as the text of a record that has none.
+        """
+        self._equip()
+        records, readings = stood_in(records, self._stand_ins())
         signals: dict[str, Signal] = {}
         present: list[Any] = []
         tokens: dict[str, Ragged] = {}
@@ -72,11 +94,33 @@ class Perception:
             if isinstance(perceiver, BackbonePerceiver) and perceiver.hears_units:
                 seen, there, units = perceiver.perceive_units(records, tick=tick)
                 tokens |= units
+            elif isinstance(perceiver, TranscriptPerceiver):
+                readings[perceiver.source] = perceiver.read(records, tick=tick)
+                seen, there = perceiver.perceive_read(readings[perceiver.source])
             else:
                 seen, there = perceiver.perceive(records, tick=tick)
             signals |= seen
             present += [there] * len(seen)
-        return Context(records, signals, np.column_stack(present), tokens)
+        return Context(records, signals, np.column_stack(present), tokens, readings)
+
+    def _equip(self) -> None:
+        """Hand on what ``keep_up`` was told."""
+        for perceiver in [*self._perceivers.values(), *self._readers.values()]:
+            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver):
+                perceiver.upkeep = self._upkeep
+
+    def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
+        """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
+        if not any(source_of(name) == "text" for name in self._perceivers):
+            return {}
+        looked_at = {
+            perceiver.kind
+            for perceiver in self._perceivers.values()
+            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver)
+        }
+        for name, make in READERS.items():
+            self._readers.setdefault(name, make())
+        return {name: reader for name, reader in self._readers.items() if reader.kind not in looked_at}
 
     def keep(self, signals: Collection[str]) -> None:
         """Stop perceiving what no head listens to."""
@@ -267,6 +311,8 @@ class Model:
             return ()
         context = self.perceive([_as_record(record) for record in records])
         told = {name: self.choose(context, self.align(context, name)) for name in self.skills}
+        if context.readings:
+            told = {name: _with_readings(decisions, context) for name, decisions in told.items()}
         if explain:
             told = {
                 name: tuple(
@@ -355,6 +401,16 @@ def _probability_of(decision: Decision, task: Task, probabilities: NDArray[np.fl
         return float(probabilities[task.names.index(str(decision.label))])
     given = np.isin(task.names, decision.labels)
     return float(np.where(given, probabilities, 1 - probabilities).min())
+
+
+def _with_readings(decisions: Sequence[Decision], context: Context) -> tuple[Decision, ...]:
+    """Decisions that tell what was read in each record."""
+    found: list[dict[str, Reading]] = [{} for _ in decisions]
+    for source, read in context.readings.items():
+        for row, reading in enumerate(read):
+            if reading is not None:
+                found[row][source] = reading
+    return tuple(replace(decision, readings=own) for decision, own in zip(decisions, found, strict=True))
 
 
 def _as_record(record: Record | str) -> Record:

@@ -12,7 +12,7 @@ All are frozen dataclasses. Those that hold arrays compare by identity.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +45,19 @@ class Media:
 
     path: Path | None = None
     content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in a picture, or heard in a recording, as text.
+
+    Attributes:
+        text: The words.
+        confidence: How sure the reader is of them, 0 to 1.
+    """
+
+    text: str
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -202,19 +215,21 @@ class Context:
     """What was perceived of n records.
 
     Attributes:
-        records: The n records.
+        records: The n records. One without a text may have been given what was read in its pictures or recordings.
         signals: Name to array of shape (n, d), dense or sparse.
         present: Boolean, shape (n, number of signals), columns in the order
             of ``signals``. A row without a signal is absent there, and its
             numbers mean nothing.
         tokens: Of some signals, what is perceived of each unit of the texts:
             words, or the characters of scripts without spaces.
+        readings: What was read in pictures (``ocr``) or heard in recordings (``speech``) of each record.
     """
 
     records: Sequence[Record]
     signals: Mapping[str, Signal]
     present: Array
     tokens: Mapping[str, Ragged] = field(default_factory=lambda: _NOTHING)
+    readings: Mapping[str, Sequence[Reading | None]] = field(default_factory=lambda: _NOTHING)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -233,13 +248,14 @@ class Context:
         import numpy as np
 
         kept = np.array([source_of(signal) in sources for signal in self.signals], dtype=bool)
-        return Context(self.records, self.signals, self.present & kept, self.tokens)
+        return replace(self, present=self.present & kept)
 
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""
         signals = {name: signal[which] for name, signal in self.signals.items()}
         tokens = {name: units.take(which) for name, units in self.tokens.items()}
-        return Context([self.records[row] for row in which], signals, self.present[which], tokens)
+        readings = {name: [read[row] for row in which] for name, read in self.readings.items()}
+        return Context([self.records[row] for row in which], signals, self.present[which], tokens, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,6 +328,8 @@ class Decision:
             such as ``text`` or ``fields``, added to ``probability``. They sum to
             it, less what it would be if nothing were known of the record. Empty
             for spans, and where a reply settled it.
+        readings: What was read in its pictures (``ocr``) or heard in its
+            recordings (``speech``), where that was listened to.
     """
 
     id: str
@@ -332,6 +350,7 @@ class Decision:
     spans: tuple[Span, ...] = ()
     tasks: Mapping[str, Decision] = field(default_factory=dict)
     shares: Mapping[str, float] | None = None
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
 
 def source_of(signal: str) -> str:

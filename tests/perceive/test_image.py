@@ -13,7 +13,7 @@ from PIL import Image
 
 from huiyi.errors import DataError, ExportError, MissingExtraError
 from huiyi.perceive import image as module
-from huiyi.perceive.encoders import efficientnet, onnx_pictures
+from huiyi.perceive.encoders import efficientnet, packaged
 from huiyi.perceive.encoders.onnx_pictures import OnnxPictureEncoder
 from huiyi.perceive.image import ImagePerceiver
 from huiyi.values import Media, Record
@@ -81,9 +81,9 @@ def test_few_are_held_at_once(paths: list[Path], monkeypatch: pytest.MonkeyPatch
     """Pictures are read when the encoder wants them, a batch at a time."""
     read: list[int] = []
     encoder = Mean()
-    real = module.content_of
-    monkeypatch.setattr(onnx_pictures, "BATCH_PICTURES", 2)
-    monkeypatch.setattr(module, "content_of", lambda media: read.append(len(encoder.batches)) or real(media))
+    real = module.pixels
+    monkeypatch.setattr(module, "BATCH_PICTURES", 2)
+    monkeypatch.setattr(module, "pixels", lambda *a, **k: read.append(len(encoder.batches)) or real(*a, **k))
     ticks: list[int] = []
     perceived([Record(images=(Media(path=path),)) for path in paths[:3]], ImagePerceiver(encoder), tick=ticks.append)
     assert (read, encoder.batches, ticks) == ([0, 0, 1], [2, 1], [1, 1, 1])
@@ -157,7 +157,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, path
     with pytest.raises(MissingExtraError, match=r'Pictures need the extra "image".*pip install "huiyi\[image\]"'):
         OnnxPictureEncoder("none", b"", side=4, width=3).encode([np.zeros((4, 4, 3), np.uint8)])
     learning = r'Models that learn from pictures need the extra "image,tune".*pip install "huiyi\[image,tune\]"'
-    monkeypatch.setattr(efficientnet, "find_spec", lambda _: None)
+    monkeypatch.setattr(packaged, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=learning):
         efficientnet._weights()
     monkeypatch.setattr(module, "efficientnet_lite0", efficientnet.exported.__wrapped__)
@@ -207,7 +207,7 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     class Found:
         origin = str(tmp_path / "__init__.py")
 
-    monkeypatch.setattr(efficientnet, "find_spec", lambda _: Found)
+    monkeypatch.setattr(packaged, "find_spec", lambda _: Found)
     with pytest.raises(DataError, match=r"cannot be read: No such file.*--force-reinstall efficientnet-lite0"):
         efficientnet._weights()
     (tmp_path / "models").mkdir()

@@ -7,6 +7,7 @@ import random
 import struct
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ import pytest
 from PIL import Image
 
 from huiyi.errors import DataError, MissingExtraError
-from huiyi.perceive import pictures as module
-from huiyi.perceive.pictures import content_of, picture, pixels
+from huiyi.perceive.pictures import PICTURES, picture, pixels
 from huiyi.values import Media
 
 CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], dtype=np.uint8)
@@ -160,16 +160,16 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same() -> None:
 def test_files_and_bytes_are_the_same(tmp_path: Path) -> None:
     content = saved(Image.fromarray(BLOCKS), "PNG")
     (tmp_path / "cat.png").write_bytes(content)
-    assert content_of(Media(path=tmp_path / "cat.png")) == content_of(Media(content=content)) == content
+    assert PICTURES.content(Media(path=tmp_path / "cat.png")) == PICTURES.content(Media(content=content)) == content
 
 
 # What is refused
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     def refused(path: Path) -> str:
         with pytest.raises(DataError) as caught:
-            content_of(Media(path=path))
+            PICTURES.content(Media(path=path))
         assert len(str(caught.value).splitlines()) == 1
         return str(caught.value)
 
@@ -183,16 +183,14 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "is no file" in refused(Path("/dev/zero"))
     assert "cannot be read" in refused(tmp_path / ("x" * 5_000)) or "is not there" in refused(tmp_path / ("x" * 5_000))
     assert "two lines.png is not there" in refused(tmp_path / "two\nlines.png")
-    monkeypatch.setattr(module, "MOST_BYTES", 10)
     path.write_bytes(b"x" * 11)
-    assert refused(path) == (
-        f"{path} has more than the 0 MB that a picture may have. Expected a smaller file: "
-        "save it with fewer pixels, or as JPEG"
-    )
+    few = replace(PICTURES, most_bytes=10)
+    with pytest.raises(DataError, match=r"has more than the 0 MB that a picture may have\. Expected a smaller file"):
+        few.content(Media(path=path))
     with pytest.raises(DataError, match="a picture given as bytes has more than"):
-        content_of(Media(content=b"x" * 11))
+        few.content(Media(content=b"x" * 11))
     with pytest.raises(DataError, match="neither a path nor content"):
-        content_of(Media())
+        PICTURES.content(Media())
 
 
 def test_a_file_without_the_right_to_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +200,7 @@ def test_a_file_without_the_right_to_read_it(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "cat.png").write_bytes(b"x")
     monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(DataError, match=r"cannot be read: Permission denied\. Expected a picture"):
-        content_of(Media(path=tmp_path / "cat.png"))
+        PICTURES.content(Media(path=tmp_path / "cat.png"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import ImagePerceiver
+from huiyi.perceive.media import Upkeep
 from huiyi.perceive.text import TextPerceiver, said, said_before
+from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
 from huiyi.perceive.words import WordsPerceiver, terms
 from huiyi.values import Record, is_blank
 
@@ -20,6 +22,9 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "image": ImagePerceiver,
 }
 """What can be perceived without training, by name."""
+
+READERS: dict[str, Callable[[], TranscriptPerceiver]] = {}
+"""What reads media as text, by name. Each is among PERCEIVERS too."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {
     "text": lambda record: not is_blank(record.text),
@@ -57,6 +62,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver",
-    "TextPerceiver", "WordsPerceiver", "perceivable", "perceiver", "said", "said_before", "terms",
+    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver",
+    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "perceivable", "perceiver", "said",
+    "said_before", "stood_in", "terms",
 ]  # fmt: skip

@@ -6,16 +6,16 @@ neither torch nor the package of the weights.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import DataError
 from huiyi.perceive.encoders.efficientnet import WIDTH, efficientnet_lite0
-from huiyi.perceive.encoders.onnx_pictures import OnnxPictureEncoder
-from huiyi.perceive.pictures import called, content_of, pixels
+from huiyi.perceive.encoders.onnx_pictures import BATCH_PICTURES, OnnxPictureEncoder
+from huiyi.perceive.media import Sense, Upkeep, perceived
+from huiyi.perceive.pictures import PICTURES, pixels
 from huiyi.values import Record
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SIGNAL = "image"
 
 _MODEL = "encoder.onnx"
-_NAMED = 3  # pictures that cannot be read
 
 
 class ImagePerceiver:
@@ -40,6 +39,8 @@ class ImagePerceiver:
     """
 
     def __init__(self, encoder: OnnxPictureEncoder | None = None) -> None:
+        self.kind = PICTURES
+        self.upkeep = Upkeep()
         self._encoder = encoder
 
     @property
@@ -55,22 +56,17 @@ class ImagePerceiver:
     def perceive(
         self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
-        """Return features of shape (n, 1280), and which records have a picture.
-
-        Pictures are read as the encoder asks for them, so few are held at once.
+        """Return features of shape (n, 1280), and which records have a picture that can be read.
 
         Raises:
             DataError: Pictures cannot be read; it says why the first cannot, and names some of the others.
         """
-        album = _Album(records, tick)
         signal = np.zeros((len(records), self.width), dtype=np.float32)
-        present = np.array([bool(record.images) for record in records], dtype=bool)
-        if present.any():
-            tool = self._tool()
-            features = tool.encode(album.distinct(tool.side))
-            album.refuse_broken()
-            for row in np.flatnonzero(present):
-                signal[row] = features[album.places[row]].mean(axis=0)
+        present = np.zeros(len(records), dtype=bool)
+        if any(record.images for record in records):
+            for row, features in enumerate(perceived(records, self._sense(), self.upkeep, tick=tick)):
+                if features:
+                    signal[row], present[row] = np.mean(features, axis=0), True
         elif tick is not None:
             tick(len(records))
         return {SIGNAL: signal}, present
@@ -92,49 +88,15 @@ class ImagePerceiver:
             self._encoder = efficientnet_lite0()
         return self._encoder
 
-
-class _Album:
-    """The pictures of records, each kind of bytes once.
-
-    Attributes:
-        places: For each record, where its pictures stand among the distinct ones. Filled while these are taken.
-    """
-
-    def __init__(self, records: Sequence[Record], tick: Callable[[int], None] | None) -> None:
-        self._records = records
-        self._tick = tick
-        self._broken: list[tuple[str, DataError]] = []
-        self.places: list[list[int]] = []
-
-    def distinct(self, side: int) -> Iterator[NDArray[np.uint8]]:
-        """Read them, one by one. After one that cannot be read the others are only tried."""
-        known: dict[bytes, int] = {}
-        for record in self._records:
-            own: list[int] = []
-            for media in record.images:
-                try:
-                    content = content_of(media)
-                    digest = hashlib.sha256(content).digest()
-                    if digest not in known:
-                        square = pixels(content, called(media), side=side)
-                        known[digest] = len(known)
-                        if not self._broken:
-                            yield square
-                    own.append(known[digest])
-                except DataError as error:
-                    place = f"record {record.id}: " if record.id else ""
-                    self._broken.append((called(media), DataError(f"{place}{error}")))
-            self.places.append(own)
-            if self._tick is not None:
-                self._tick(1)
-
-    def refuse_broken(self) -> None:
-        """Say which pictures cannot be read, if there are any."""
-        if not self._broken:
-            return
-        (_, first), *others = self._broken
-        if not others:
-            raise first
-        names = ", ".join(name for name, _ in others[:_NAMED])
-        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
-        raise DataError(f"{first}. The same goes for {len(others):,} other pictures: {names}{more}") from first
+    def _sense(self) -> Sense[NDArray[np.uint8], NDArray[np.float32]]:
+        """Squares of pixels, and what the encoder says of them."""
+        tool = self._tool()
+        return Sense(
+            PICTURES,
+            f"{tool.name} {tool.sha256}",
+            prepare=partial(pixels, side=tool.side),
+            work=lambda squares: list(tool.encode(squares)),
+            pack=lambda features: features.astype("<f4").tobytes(),
+            unpack=lambda content: np.frombuffer(content, dtype="<f4"),
+            batch=BATCH_PICTURES,
+        )

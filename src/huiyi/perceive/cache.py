@@ -1,0 +1,82 @@
+"""What was seen or heard in files, kept by the SHA-256 of their bytes, so that it is computed once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from huiyi.errors import OutputError
+
+_TABLE = "CREATE TABLE IF NOT EXISTS features (maker TEXT, digest BLOB, value BLOB, PRIMARY KEY (maker, digest))"
+
+
+class FeatureCache:
+    """A file of what makers, such as a picture encoder, said of contents.
+
+    It is one SQLite database: what was put is there after a kill, and a
+    process that reads it sees no half of anything. One that cannot be read is
+    an error, since it is the user's file that stands there.
+
+    Args:
+        file: Where it is, or will be when the first value is put.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     cache = FeatureCache(Path(folder) / "features.sqlite")
+        ...     cache.put("encoder-1", {b"digest": b"value"})
+        ...     cache.get("encoder-1", b"digest"), cache.get("encoder-2", b"digest")
+        (b'value', None)
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def get(self, maker: str, digest: bytes) -> bytes | None:
+        """What was put, or None.
+
+        Args:
+            maker: What said it: another name for every other answer.
+            digest: SHA-256 of the content.
+
+        Raises:
+            OutputError: The file is no cache, or is broken.
+        """
+        if not self.file.is_file():
+            return None
+        try:
+            with closing(self._connected()) as there:
+                asked = "SELECT value FROM features WHERE maker = ? AND digest = ?"
+                found = there.execute(asked, (maker, digest)).fetchone()
+        except sqlite3.Error as error:
+            raise self._refused(error) from error
+        return None if found is None else bytes(found[0])
+
+    def put(self, maker: str, values: Mapping[bytes, bytes]) -> None:
+        """Keep values by the digests of their contents.
+
+        Raises:
+            OutputError: The disk is full, or the place cannot be written.
+        """
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(self._connected()) as there, there:
+                rows = [(maker, digest, value) for digest, value in values.items()]
+                there.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
+        except (sqlite3.Error, OSError) as error:
+            raise self._refused(error) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        """The database. It is opened for each use, so that no thread or process keeps it from another."""
+        there = sqlite3.connect(self.file, timeout=60)
+        there.execute(_TABLE)
+        return there
+
+    def _refused(self, error: Exception) -> OutputError:
+        """What to say of a file that does not take or give."""
+        return OutputError(
+            f"{self.file}, which keeps what was seen in pictures and heard in recordings, cannot be used: {error}. "
+            "Remove it, make room, or choose another --out"
+        )

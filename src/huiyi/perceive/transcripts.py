@@ -1,0 +1,161 @@
+"""The signals ``ocr`` and ``speech``: what is written in pictures and said in recordings, read as a text is.
+
+Where a record has no text, what was read stands for it: see ``stood_in``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.errors import DataError
+from huiyi.perceive.media import MediaKind, Sense, Upkeep, perceived
+from huiyi.perceive.text import TextPerceiver
+from huiyi.values import Reading, Record, is_blank
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from huiyi.values import Array
+
+SAMPLE = 32  # records with media that are looked at first
+FEWEST_READ = 0.1  # share of these that must say something, for reading all of them to be worth its time
+
+
+class TranscriptPerceiver:
+    """Meaning of what is read in the media of each record, as views like those of ``text``.
+
+    Photographs seldom have anything written in them, and reading is slow. So a
+    sample of the training rows is read first, and if there is almost nothing
+    in it, this perceives nothing.
+
+    Args:
+        source: What the signals come from: ``ocr`` or ``speech``.
+        kind: Of the media.
+        make: Makes the sense that reads.
+    """
+
+    def __init__(self, source: str, kind: MediaKind, make: Callable[[], Sense[Any, Reading]]) -> None:
+        self.source = source
+        self.kind = kind
+        self.upkeep = Upkeep()
+        self.is_idle = False
+        self._make = make
+        self._texts = TextPerceiver(prefix=f"{source} ")
+        self._sense: Sense[Any, Reading] | None = None
+
+    def fit(self, records: Sequence[Record]) -> None:
+        """Find out whether it is worth reading, by a sample of the records."""
+        kept = [record for record in records if self.kind.of(record)]
+        sample = kept[:: -(-len(kept) // SAMPLE) or 1]
+        # What is broken is told when all are perceived.
+        quiet = Upkeep(self.upkeep.cache, lambda _: None)
+        read = sum(reading is not None for reading in self._read(sample, quiet))
+        self.is_idle = read < max(1, FEWEST_READ * len(sample))
+
+    def read(
+        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
+    ) -> tuple[Reading | None, ...]:
+        """What is read in the media of each record, all of a record together; None where that is nothing.
+
+        Args:
+            records: Any number.
+            tick: Told of each record.
+
+        Raises:
+            DataError: Some cannot be read.
+            MissingExtraError: What reads is not installed.
+        """
+        if self.is_idle:
+            return (None,) * len(records)
+        return self._read(records, self.upkeep, tick)
+
+    def perceive(
+        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
+    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """Return vectors of shape (n, d) for each view, and which records had something to be read."""
+        return self.perceive_read(self.read(records, tick=tick))
+
+    def perceive_read(
+        self, readings: Sequence[Reading | None]
+    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
+        """The same of what was read already."""
+        return self._texts.perceive([Record(text=reading.text if reading else None) for reading in readings])
+
+    def to_arrays(self) -> tuple[Mapping[str, Array], Mapping[str, Any]]:
+        """Which sense reads, and which encoder understands it."""
+        arrays, config = self._texts.to_arrays()
+        return arrays, {**config, "reader": self._tool().maker, "is_idle": self.is_idle}
+
+    def from_arrays(self, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> None:
+        """Take back what ``to_arrays`` gave. What reads is looked for when the first medium comes.
+
+        Raises:
+            DataError: The encoder installed has other weights than the model was trained with.
+        """
+        self._texts.from_arrays(arrays, config)
+        self.is_idle, known, make = config["is_idle"], config["reader"], self._make
+
+        def as_it_was() -> Sense[Any, Reading]:
+            sense = make()
+            if sense.maker != known:
+                raise DataError(
+                    f"the model was trained with the reader {known!r}, but the one installed is {sense.maker!r}. "
+                    "Install the version of then, or train again"
+                )
+            return sense
+
+        self._make = as_it_was
+
+    def _tool(self) -> Sense[Any, Reading]:
+        """The sense, made on first use."""
+        if self._sense is None:
+            self._sense = self._make()
+        return self._sense
+
+    def _read(
+        self, records: Sequence[Record], upkeep: Upkeep, tick: Callable[[int], None] | None = None
+    ) -> tuple[Reading | None, ...]:
+        """What is read in each record."""
+        return tuple(map(_together, perceived(records, self._tool(), upkeep, tick=tick)))
+
+
+def _together(parts: Sequence[Reading]) -> Reading | None:
+    """All that was read in one record, as sure as the least sure part of it."""
+    said = [part for part in parts if not is_blank(part.text)]
+    if not said:
+        return None
+    return Reading("\n".join(part.text for part in said), min(part.confidence for part in said))
+
+
+def stood_in(
+    records: Sequence[Record], readers: Mapping[str, TranscriptPerceiver]
+) -> tuple[Sequence[Record], dict[str, tuple[Reading | None, ...]]]:
+    """Give records without a text what is read in their media as their text: a photographed message is a message.
+
+    Args:
+        records: Any records.
+        readers: What reads, by source.
+
+    Returns:
+        The records, and what was read in each, by source.
+    """
+    texts: dict[int, list[str]] = {place: [] for place, record in enumerate(records) if is_blank(record.text)}
+    found: dict[str, tuple[Reading | None, ...]] = {}
+    for source, reader in readers.items():
+        silent = [place for place in texts if reader.kind.of(records[place])]
+        if not silent:
+            continue
+        own: list[Reading | None] = [None] * len(records)
+        for place, reading in zip(silent, reader.read([records[place] for place in silent]), strict=True):
+            own[place] = reading
+            texts[place] += [reading.text] if reading else []
+        found[source] = tuple(own)
+    replaced = list(records)
+    for place, parts in texts.items():
+        if parts:
+            replaced[place] = replace(records[place], text="\n".join(parts))
+    return replaced, found
