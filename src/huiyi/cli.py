@@ -39,7 +39,7 @@ LabelColumn = Annotated[
 Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
 Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
 Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip and count rows that cannot be read.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip and count rows and pictures that cannot be read.")]
 Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
@@ -166,12 +166,14 @@ def evaluate(
     """Measure a model on labelled rows."""
     from huiyi.evaluate import evaluate as run
     from huiyi.evaluate import figures_table, labelled_rows, write_report
+    from huiyi.perceive import left_out
     from huiyi.pipeline import load
 
     language = _language(lang)
     model = load(folder)
     columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
     table = labelled_rows(model.tasks, test, columns, skip_bad=skip_bad)
+    excused = _excusing(model) if skip_bad else []
     with _progress() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:
@@ -186,7 +188,7 @@ def evaluate(
             console.print(f"\n{name}", style="bold", markup=False, highlight=False)
         console.print(figures_table(part, language=language))
         console.print(part.promise.describe(language), markup=False, highlight=False)
-    _print_notices(evaluation.notices)
+    _print_notices([*evaluation.notices, *left_out(excused)])
     if report is not None:
         console.print(f"→ {report}", markup=False, highlight=False)
 
@@ -221,6 +223,7 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
+    from huiyi.perceive import left_out
     from huiyi.pipeline import batched, load
     from huiyi.values import Media, Record
 
@@ -236,10 +239,12 @@ def decide(
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
         _print_notices([*table.notices, *_left_out(table.left_out)])
+        excused = _excusing(model) if skip_bad else []
         records: Sequence[Record] = table.records
         for batch in batched(records):
             for decision in model.decide_all(batch, explain=explain):
                 print(json.dumps(asdict(decision), ensure_ascii=False))
+        _print_notices(left_out(excused))
         return
     if said == "-":
         said = sys.stdin.read()
@@ -445,6 +450,15 @@ def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
                 f"--answer {name}={reply}: there is no such label.{did_you_mean(reply, task.names)} Expected the name "
                 "or the description of a label, or 'something else'"
             )
+
+
+def _excusing(model: Model) -> list[str]:
+    """Let a model leave out pictures and recordings that cannot be read, and return where it tells of them."""
+    from huiyi.perceive import Upkeep
+
+    excused: list[str] = []
+    model.perception.keep_up(Upkeep(excuse=excused.append))
+    return excused
 
 
 def _console() -> Any:
