@@ -18,6 +18,7 @@ from huiyi.errors import HuiyiError, InputError, OptionError
 
 if TYPE_CHECKING:
     from huiyi.data import Columns
+    from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
     from huiyi.values import Decision, Record, Task
 
@@ -165,7 +166,7 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled rows."""
     from huiyi.evaluate import evaluate as run
-    from huiyi.evaluate import figures_table, labelled_rows, write_report
+    from huiyi.evaluate import figures_table, labelled_rows, sources_table, write_report
     from huiyi.perceive import left_out
     from huiyi.pipeline import load
 
@@ -179,14 +180,16 @@ def evaluate(
     if report is not None:
         write_report(evaluation, report, language=language)
     if as_json:
-        parts = {name: dict(part.figures) for name, part in evaluation.tasks.items()}
-        print(json.dumps({**evaluation.figures, **({"tasks": parts} if parts else {})}, ensure_ascii=False))
+        parts = {name: _as_plain(part) for name, part in evaluation.tasks.items()}
+        print(json.dumps({**_as_plain(evaluation), **({"tasks": parts} if parts else {})}, ensure_ascii=False))
         return
     console = _console()
     for name, part in (evaluation.tasks or {"": evaluation}).items():
         if name:
             console.print(f"\n{name}", style="bold", markup=False, highlight=False)
         console.print(figures_table(part, language=language))
+        if part.sources:
+            console.print(sources_table(part, language=language))
         console.print(part.promise.describe(language), markup=False, highlight=False)
     _print_notices([*evaluation.notices, *left_out(excused)])
     if report is not None:
@@ -452,6 +455,12 @@ def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
             )
 
 
+def _as_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation of one task as JSON can hold it: its figures, and what each source adds where there are several."""
+    sources = {name: asdict(worth) for name, worth in evaluation.sources.items()}
+    return {**evaluation.figures, **({"sources": sources} if sources else {})}
+
+
 def _excusing(model: Model) -> list[str]:
     """Let a model leave out pictures and recordings that cannot be read, and return where it tells of them."""
     from huiyi.perceive import Upkeep
@@ -587,10 +596,6 @@ _KINDS = {
         "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
-        "text": "文本",
-        "history": "对话",
-        "fields": "表单",
-        "image": "图片",
     },
 }
 
@@ -622,6 +627,9 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
         lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
         lines += [f"  {decision.question.options[-1]}"]
     if decision.shares:
-        shares = (f"{words.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
+        from huiyi.evaluate import wording
+
+        called = wording(language).sources
+        shares = (f"{called.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
         lines += [f"  {words['counted']}{', '.join(shares)}"]
     return lines
