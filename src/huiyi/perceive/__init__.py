@@ -7,7 +7,7 @@ from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
-from huiyi.perceive.image import ImagePerceiver
+from huiyi.perceive.image import IMAGE, ImagePerceiver
 from huiyi.perceive.media import Upkeep, left_out
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
@@ -56,6 +56,8 @@ def perceiver(name: str) -> Perceiver:
     """
     if name.startswith(MARK):
         return BackbonePerceiver(name)
+    if name.startswith(IMAGE):
+        return ImagePerceiver(name=name)
     if name not in PERCEIVERS:
         known = ", ".join(PERCEIVERS)
         raise OptionError(f"signal {name!r} is not known; expected some of: {known}.{did_you_mean(name, PERCEIVERS)}")
@@ -63,7 +65,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
+    "IMAGE", "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
     "ImagePerceiver", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out",
     "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip
