@@ -7,6 +7,7 @@ number 30 of another and ``30`` in a rule are the same value, so that they meet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -25,6 +26,7 @@ LARGEST_TEXT = 100_000
 
 _LARGEST_NUMBER = 10**18  # larger ones stay text, and arithmetic ends there, so that numbers cannot eat the memory
 _NUMBER_CHARACTERS = 20
+_ADDRESS = re.compile(r"https?:[^\s<>\"{}|^`\\]+")
 _NUMBER_STARTS = frozenset("-0123456789")
 
 
@@ -41,7 +43,7 @@ class Fact:
     arguments: tuple[Value, ...]
 
     def __str__(self) -> str:
-        return f"{named(self.relation)}({', '.join(named(value) for value in self.arguments)})"
+        return f"{relation_named(self.relation)}({', '.join(named(value) for value in self.arguments)})"
 
     @property
     def key(self) -> Key:
@@ -205,6 +207,11 @@ def written(value: Value) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def relation_named(name: str) -> str:
+    """A relation as rules write it; ``today`` is the one word that stands there for itself."""
+    return name if name == "today" else named(name)
+
+
 def named(value: Value) -> str:
     """A value as rules write it: in quotes where it is no plain word.
 
@@ -215,6 +222,8 @@ def named(value: Value) -> str:
     text = written(value)
     if not isinstance(value, str) or (text.isidentifier() and text not in {"not", "today"}):
         return text
+    if _ADDRESS.fullmatch(text):
+        return f"<{text}>"
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     if "'" not in escaped:
         return f"'{escaped}'"
