@@ -14,7 +14,7 @@ Bindings = Mapping[str, Value]
 TODAY = "today"
 """The relation of one argument that says which day it is, and the variable that stands for it."""
 
-ANONYMOUS = "_"
+ANONYMOUS = "*"
 """What the names of variables begin with that were written ``?_``: each stands for anything."""
 
 _LARGEST = 10**18

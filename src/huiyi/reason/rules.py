@@ -121,6 +121,27 @@ class Rules:
             atom.key for rule in self.rules for atom in (*rule.atoms, *rule.negated, *([rule.head] if rule.head else []))
         )
 
+    def check_facts(self, relations: Mapping[str, Collection[int]]) -> None:
+        """Hold the facts of a request against what rules speak of.
+
+        Raises:
+            DataError: No rule speaks of a relation, or another number of arguments.
+        """
+        own: dict[str, set[int]] = {}
+        for name, arity in {*self.keys, *(relation.atom.key for relation in self.relations)}:
+            own.setdefault(name, set()).add(arity)
+        for name, arities in relations.items():
+            if name not in own:
+                raise DataError(
+                    f"No rule speaks of {name!r}, so a fact of it changes nothing.{did_you_mean(name, own)} "
+                    "Expected a relation of the rules: leave the fact out, or declare the relation."
+                )
+            if wrong := [arity for arity in arities if arity not in own[name]]:
+                raise DataError(
+                    f"A fact of {name!r} has {wrong[0]} {'argument' if wrong[0] == 1 else 'arguments'}. "
+                    f"Expected {' or '.join(map(str, sorted(own[name])))}, as in the rules."
+                )
+
     def check(self, known: Mapping[str, Collection[int]], *, complete: bool = False) -> None:
         """Hold all uses of relations against those that are known.
 

@@ -301,7 +301,7 @@ class _Parser:
         if name == "_":
             self._anonymous += 1
             return Variable(f"{ANONYMOUS}{self._anonymous}")
-        return Variable(name.lstrip("_") or name)
+        return Variable(name)
 
     def _expression(self, depth: int) -> Expression:
         """Products before sums, from left to right."""
