@@ -411,3 +411,8 @@ class _Work:
             for made in self.program.by_head[key]:
                 assert made.begin_with_head is not None
                 made.begin_with_head.run(self.view, row, self._collector(made))
+
+
+def computed_from(view: View, facts: Iterable[tuple[Fact, float]], most: int) -> None:
+    """Fill an empty view with facts and all that follows."""
+    _Work(view, None, most).run(facts)

@@ -78,6 +78,9 @@ class Source(Protocol):
     def sources(self, fact: Fact) -> tuple[str, ...]:
         """Where a fact came from; empty when it is not there."""
 
+    def weight(self, fact: Fact) -> float:
+        """How sure a fact is, and 0 when it is not there."""
+
 
 class Statements:
     """Facts in memory, in the order given.
@@ -126,6 +129,10 @@ class Statements:
     def sources(self, fact: Fact) -> tuple[str, ...]:
         """Where a fact came from; empty when it is not there."""
         return tuple(dict.fromkeys(given.source for given in self._given.get(normal(fact), ())))
+
+    def weight(self, fact: Fact) -> float:
+        """The highest weight that a fact was given with, and 0 when it is not there."""
+        return max((given.weight for given in self._given.get(normal(fact), ())), default=0.0)
 
 
 def checked(fact: Fact) -> Fact:

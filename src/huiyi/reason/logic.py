@@ -165,6 +165,26 @@ class Rule:
         return tuple(part.atom for part in self.body if isinstance(part, Negation))
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the variables, each once, in the order of the body."""
+        found: dict[str, None] = {}
+        for part in self.body:
+            if isinstance(part, Comparison):
+                found |= dict.fromkeys((*variables_of(part.left), *variables_of(part.right)))
+            else:
+                found |= dict.fromkeys((part.atom if isinstance(part, Negation) else part).variables)
+        return tuple(found)
+
+    @property
+    def concludes(self) -> Atom:
+        """The head; of a constraint an atom of its own, which speaks of all its variables but those only negated."""
+        if self.head is not None:
+            return self.head
+        negated = {name for atom in self.negated for name in atom.variables if name.startswith(ANONYMOUS)}
+        terms = tuple(Variable(name) for name in self.variables if name not in negated)
+        return Atom(f":- {self.name}", terms or (self.name,))
+
+    @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """What is said of values."""
         return tuple(part for part in self.body if isinstance(part, Comparison))

@@ -15,6 +15,35 @@ from huiyi.reason.logic import Atom, Bindings, Comparison, Negation, Part, Rule,
 Weights = dict[Fact, float]
 
 
+class Shelves:
+    """Facts put where they are found by their relation, or by one value in one place."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self._by_key: dict[Key, list[Fact]] = defaultdict(list)
+        for fact in facts:
+            self._by_key[fact.key].append(fact)
+        self._by_value: dict[tuple[Key, int], dict[Value, list[Fact]]] = {}
+
+    def of(self, atom: Atom) -> Sequence[Fact]:
+        """The facts among which those of a shape are; others may be among them."""
+        for place, term in enumerate(atom.terms):
+            if not isinstance(term, Variable):
+                return self._sorted(atom.key, place).get(term, ())
+        return self._by_key.get(atom.key, ())
+
+    def lack(self, atom: Atom) -> bool:
+        """Whether there is no fact of a shape."""
+        return not any(atom.admits(fact) for fact in self.of(atom))
+
+    def _sorted(self, key: Key, place: int) -> Mapping[Value, Sequence[Fact]]:
+        if (key, place) not in self._by_value:
+            found: dict[Value, list[Fact]] = defaultdict(list)
+            for fact in self._by_key.get(key, ()):
+                found[fact.arguments[place]].append(fact)
+            self._by_value[key, place] = found
+        return self._by_value[key, place]
+
+
 def follows(
     facts: Mapping[Fact, float], layers: Sequence[Sequence[Rule]], *, absent: Callable[[Atom], bool] | None = None
 ) -> Weights:
@@ -37,7 +66,7 @@ def follows(
         changed = True
         while changed:
             changed = False
-            shelves = _shelved(known)
+            shelves = Shelves(known)
             for rule in rules:
                 for bindings, weight in list(solutions(rule, known, shelves, absent)):
                     assert rule.head is not None
@@ -52,7 +81,7 @@ def broken(
     facts: Mapping[Fact, float], rules: Iterable[Rule], *, absent: Callable[[Atom], bool] | None = None
 ) -> list[tuple[Rule, Bindings]]:
     """The constraints that facts break, each with the values of its variables."""
-    shelves = _shelved(facts)
+    shelves = Shelves(facts)
     return [
         (rule, bindings)
         for rule in rules
@@ -64,15 +93,11 @@ def broken(
 def solutions(
     rule: Rule,
     known: Mapping[Fact, float],
-    shelves: Mapping[Key, Sequence[Fact]],
+    shelves: Shelves,
     absent: Callable[[Atom], bool] | None = None,
 ) -> Iterator[tuple[dict[str, Value], float]]:
     """The ways in which the body of a rule holds, and the product of the weights of its facts."""
-
-    def nothing(atom: Atom) -> bool:
-        return not any(atom.admits(fact) for fact in shelves.get(atom.key, ()))
-
-    yield from _solutions(list(_in_order(rule)), {}, 1.0, known, shelves, absent or nothing)
+    yield from _solutions(list(_in_order(rule)), {}, 1.0, known, shelves, absent or shelves.lack)
 
 
 def _in_order(rule: Rule) -> Iterator[Part]:
@@ -101,7 +126,7 @@ def _solutions(
     bindings: dict[str, Value],
     weight: float,
     known: Mapping[Fact, float],
-    shelves: Mapping[Key, Sequence[Fact]],
+    shelves: Shelves,
     absent: Callable[[Atom], bool],
 ) -> Iterator[tuple[dict[str, Value], float]]:
     if not parts:
@@ -110,7 +135,7 @@ def _solutions(
     part, rest = parts[0], parts[1:]
     if isinstance(part, Atom):
         atom = part.bound(bindings)
-        for fact in shelves.get(part.key, ()):
+        for fact in shelves.of(atom):
             if atom.admits(fact):
                 more = dict(bindings)
                 for term, value in zip(atom.terms, fact.arguments, strict=True):
@@ -134,10 +159,3 @@ def settled(part: Comparison, bindings: Mapping[str, Value]) -> dict[str, Value]
             return None if value is None else {**bindings, side.name: value}
     holds = compare(part.sign, evaluate(part.left, bindings), evaluate(part.right, bindings))
     return dict(bindings) if holds else None
-
-
-def _shelved(known: Iterable[Fact]) -> Mapping[Key, list[Fact]]:
-    shelves: dict[Key, list[Fact]] = defaultdict(list)
-    for fact in known:
-        shelves[fact.key].append(fact)
-    return shelves

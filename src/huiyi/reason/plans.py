@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Compiled:
     Attributes:
         number: Its place among the rules.
         rule: The rule.
-        head: The head, or of a constraint an atom of its own with all variables.
+        head: What it concludes.
         slots: The place of each variable in an environment.
         begin_with: For each condition and each negated condition, by its place in the body: the plan that begins with
             a row of it.
@@ -85,30 +85,21 @@ class Plan:
 
 def compiled(number: int, rule: Rule) -> Compiled:
     """Make the plans of a rule."""
-    slots: dict[str, int] = {}
-    for part in rule.body:
-        names = (
-            (part.atom if isinstance(part, Negation) else part).variables
-            if isinstance(part, Atom | Negation)
-            else [*variables_of(part.left), *variables_of(part.right)]
-        )
-        for name in names:
-            slots.setdefault(name, len(slots))
+    slots = {name: slot for slot, name in enumerate(rule.variables)}
     wild = {name for atom in rule.negated for name in atom.variables if name.startswith(ANONYMOUS)}
-    head = rule.head or Atom(f":- {rule.name}", tuple(Variable(name) for name in slots if name not in wild) or (rule.name,))
-    made = Compiled(number, rule, head, slots)
+    made = Compiled(number, rule, rule.concludes, slots)
     for place, part in enumerate(rule.body):
         if isinstance(part, Atom):
             made.begin_with[place] = _plan(made, part, [other for other in rule.body if other is not part])
         elif isinstance(part, Negation):
             made.begin_with[place] = _plan(made, part.atom, list(rule.body), wild)
-    made.begin_with_head = _plan(made, head, list(rule.body))
+    made.begin_with_head = _plan(made, rule.concludes, list(rule.body))
     if not rule.atoms:
         made.begin = _plan(made, None, list(rule.body))
     return made
 
 
-def _plan(made: Compiled, first: Atom | None, rest: list[Part], wild: set[str] = frozenset()) -> Plan:  # type: ignore[assignment]
+def _plan(made: Compiled, first: Atom | None, rest: list[Part], wild: Collection[str] = ()) -> Plan:
     """A plan that begins with a row of an atom, and then does what is cheapest next."""
     constants, binds, equal = [], [], []
     bound: set[str] = set()
