@@ -2,11 +2,13 @@
 
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
+from huiyi.reason.drawing import draw
 from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.graph import Knowledge
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.replay import replay
 from huiyi.reason.rules import Rules
+from huiyi.reason.wording import Wording
 
 __all__ = [
     "Closure",
@@ -19,8 +21,10 @@ __all__ = [
     "Statements",
     "Step",
     "View",
+    "Wording",
     "close",
     "contradictions",
+    "draw",
     "prove",
     "replay",
 ]

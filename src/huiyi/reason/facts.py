@@ -24,6 +24,9 @@ Key = tuple[str, int]
 LARGEST_TEXT = 100_000
 """How many characters a name or a text in a graph may have. A longer one is refused."""
 
+UNNAMED = "given"
+"""What is said of where a fact came from when nobody has said it."""
+
 _LARGEST_NUMBER = 10**18  # larger ones stay text, and arithmetic ends there, so that numbers cannot eat the memory
 _NUMBER_CHARACTERS = 20
 _ADDRESS = re.compile(r"https?:[^\s<>\"{}|^`\\]+")
@@ -98,7 +101,7 @@ class Statements:
         ('the form', 'a note')
     """
 
-    def __init__(self, facts: Iterable[Fact | Given] = (), *, source: str = "given") -> None:
+    def __init__(self, facts: Iterable[Fact | Given] = (), *, source: str = UNNAMED) -> None:
         self._given: dict[Fact, list[Given]] = {}
         for item in facts:
             given = item if isinstance(item, Given) else Given(item)

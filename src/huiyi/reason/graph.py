@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from huiyi.errors import DataError, OptionError, OutputError
-from huiyi.reason.facts import Fact, Given, Key, Value, written
+from huiyi.reason.facts import UNNAMED, Fact, Given, Key, Statements, Value, checked, written
 from huiyi.reason.ledger import Ledger, Page, digest
 from huiyi.reason.names import ALIAS, BASE, LABEL, TYPE, iri_of, name_of
 from huiyi.reason.reading import Row, ending, rows
@@ -119,7 +119,7 @@ class Knowledge:
         path = Path(file)
         return self._load(lambda: rows(path, graph=graph))
 
-    def add(self, facts: Iterable[Fact | Given], *, source: str = "given") -> int:
+    def add(self, facts: Iterable[Fact | Given], *, source: str = UNNAMED) -> int:
         """Add facts of one or two arguments; with one, the relation is the kind of the thing.
 
         Args:
@@ -132,8 +132,6 @@ class Knowledge:
         Raises:
             DataError: One of them is no such fact, and none was added.
         """
-        from huiyi.reason.facts import Statements, checked
-
         ox = oxigraph()
         given = [item if isinstance(item, Given) else Given(item) for item in facts]
         Statements(given)  # checks the weights
