@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     Term = pyoxigraph.NamedNode | pyoxigraph.BlankNode | pyoxigraph.Literal
 
+_MADE_UP = re.compile("_:[0-9a-f]{24,32}")
 _XSD = STANDARD["xsd"]
 _NUMBERS = frozenset(
     f"{_XSD}{kind}"
@@ -97,5 +99,5 @@ def fact_of(triple: Any) -> Fact:
 
 
 def is_blank_node(name: str) -> bool:
-    """Whether a name is that of a thing without one, which a store made up."""
-    return name.startswith("_:") and name[2:].isalnum() and name.isascii()
+    """Whether a name is that of a thing without one, which the store made up at random."""
+    return _MADE_UP.fullmatch(name) is not None

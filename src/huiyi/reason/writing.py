@@ -55,7 +55,7 @@ def _table(rows: Iterator[Row], stream: IO[bytes], kind: str, name: str, *, weig
     """A fact a row."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     columns = (*TRIPLE_COLUMNS, "weight") if weighted else TRIPLE_COLUMNS
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it; so both characters are quoted in names
     put = writer.writerow if kind == ".csv" else lambda cells: text.write("\t".join(cells) + "\n")
     put(columns)
     for quad, _, _, weight in rows if weighted else _each_once(rows):
