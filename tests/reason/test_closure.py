@@ -141,3 +141,54 @@ def everything(closure: Closure) -> Any:
         dict(closure.blocked),
         dict(closure.own_given),
     )
+
+
+def test_what_follows_and_how_sure_it_is() -> None:
+    rules = Rules.parse(
+        """
+        @rule r weight 0.5  near(?x, ?y) :- road(?x, ?y).
+        near(?x, ?z) :- near(?x, ?y), near(?y, ?z).
+        """
+    )
+    closure = close([Given(Fact("road", ("a", "b")), 0.5), Fact("road", ("b", "c")), Fact("near", ("a", "b"))], rules)
+    assert closure.weight(Fact("near", ("a", "b"))) == 1.0  # given, which is surer than what follows
+    assert closure.weight(Fact("near", ("a", "c"))) == 0.5
+    assert closure.weight(Fact("near", ("c", "a"))) == 0.0
+    assert [str(fact) for fact in closure.facts("near", "a", None)] == ["near(a, b)", "near(a, c)"]
+    assert closure.facts("near", "nobody", None) == []
+    with pytest.raises(OptionError, match="No rule speaks of 'nera' with 2 arguments.* Did you mean 'near'"):
+        closure.facts("nera", None, None)
+
+
+def test_today_is_said_by_the_caller() -> None:
+    rules = Rules.parse("@relation placed(?o, ?d). fresh(?o) :- placed(?o, ?d), age_days(?d) <= 30.")
+    fact = [Fact("placed", ("o1", "2026-01-10"))]
+    fresh = Fact("fresh", ("o1",))
+    assert close(fact, rules, today=date(2026, 1, 31)).holds(fresh)
+    assert not close(fact, rules, today=date(2026, 3, 1)).holds(fresh)
+    closure = close(fact, rules)
+    for day, expected in ((date(2026, 1, 31), True), (date(2026, 3, 1), False)):
+        with closure.adding([], today=day) as view:
+            assert view.holds(fresh) is expected
+    with pytest.raises(OptionError, match="nobody has said which day it is"), closure.adding([]):
+        pass
+    with pytest.raises(OptionError, match="Expected one day"):
+        with close(fact, rules, today=date(2026, 1, 31)).adding([], today=date(2026, 3, 1)):
+            pass
+
+
+def test_rules_without_end_are_stopped_and_named() -> None:
+    rules = Rules.parse("@rule down n(?y) :- n(?x), ?y = ?x - 1, ?y <= 100.")
+    with pytest.raises(DataError, match=r"more than 1,000 facts follow, most of them \(1,001\) by the rule 'down'"):
+        close([Fact("n", (3,))], rules, most=1_000)
+    closure = close([], Rules.joined([rules, Rules.parse("@relation n(?x).")]))
+    with pytest.raises(DataError, match="more than 50 facts"), closure.adding([Fact("n", (3,))], most=50):
+        pass
+
+
+def test_an_error_in_a_request_leaves_nothing() -> None:
+    closure = close([Fact("edge", ("a", "b"))], DECLARED[0])
+    before = pickle.dumps(everything(closure))
+    with pytest.raises(ZeroDivisionError), closure.adding([Fact("edge", ("b", "c"))]):
+        _ = 1 / 0
+    assert pickle.dumps(everything(closure)) == before
