@@ -129,18 +129,18 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
 
 def test_relations_that_nobody_knows() -> None:
     rules = Rules.parse("a(?x) :- placed_on(?x, ?_).")
-    with pytest.raises(DataError, match="'placed_on' is not known. Did you mean 'placed on'"):
+    with pytest.raises(DataError, match=r"'placed_on' is not known. Did you mean 'placed on'"):
         close([Fact("placed on", ("o1", "2026-01-01"))], rules)
     with pytest.raises(DataError, match=r"placed_on\(\?x, \?_\) has 2 arguments. Expected 1"):
         close([Fact("placed_on", ("o1",))], rules)
     closure = close([], Rules.parse("@relation placed_on(?x, ?y). a(?x) :- placed_on(?x, ?_)."))
     with (
-        pytest.raises(DataError, match="No rule speaks of 'placed on'.* Did you mean 'placed_on'"),
+        pytest.raises(DataError, match=r"No rule speaks of 'placed on'.* Did you mean 'placed_on'"),
         closure.adding([Fact("placed on", ("o1", 3))]),
     ):
         pass
     with (
-        pytest.raises(DataError, match="A fact of 'placed_on' has 1 argument. Expected 2"),
+        pytest.raises(DataError, match=r"A fact of 'placed_on' has 1 argument. Expected 2"),
         closure.adding([Fact("placed_on", ("o1",))]),
     ):
         pass
@@ -149,7 +149,7 @@ def test_relations_that_nobody_knows() -> None:
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "shop.rules"
     path.write_bytes("\ufeff退款(?x) :- 订单(?x).\n\nb".encode())
-    with pytest.raises(DataError, match="^shop.rules, line 3, column 2: the text ends"):
+    with pytest.raises(DataError, match=r"^shop.rules, line 3, column 2: the text ends"):
         Rules.read(path)
     path.write_bytes(b"a(\xff).")
     with pytest.raises(DataError, match=r"shop.rules is not UTF-8"):

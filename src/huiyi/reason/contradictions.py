@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from huiyi.reason.closure import MOST_DERIVED, Program, View, computed_from
+from huiyi.reason.closure import MOST_DERIVED, View, computed_from
+from huiyi.reason.engine import Program
 from huiyi.reason.facts import Fact, Given, Key
 from huiyi.reason.logic import Atom, Negation, Rule
 from huiyi.reason.proof import Proof, proof_of

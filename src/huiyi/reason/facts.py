@@ -7,6 +7,7 @@ number 30 of another and ``30`` in a rule are the same value, so that they meet.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def checked(fact: Fact) -> Fact:
     if not isinstance(fact.relation, str) or not fact.relation or not fact.arguments:
         raise DataError(f"{fact!r} is no fact. Expected a relation and at least one argument.")
     for value in (fact.relation, *fact.arguments):
-        if isinstance(value, bool) or not isinstance(value, str | int | float | date) or value != value:
+        if not _is_value(value):
             raise DataError(f"{value!r} in a fact of {fact.relation!r} is no value. Expected text, a number or a date.")
         if isinstance(value, str) and len(value) > LARGEST_TEXT:
             raise DataError(
@@ -157,6 +158,13 @@ def checked(fact: Fact) -> Fact:
         if value == "":
             raise DataError(f"A fact of {fact.relation!r} has an empty value. Expected text, a number or a date.")
     return normal(fact)
+
+
+def _is_value(value: object) -> bool:
+    """Whether it is a text, a finite number, a date or a moment."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str | int | date) and not isinstance(value, bool)
 
 
 def normal(fact: Fact) -> Fact:
@@ -223,11 +231,11 @@ def relation_named(name: str) -> str:
 
 
 def named(value: Value) -> str:
-    """A value as rules write it: in quotes where it is no plain word.
+    r"""A value as rules write it: in quotes where it is no plain word.
 
     Example:
         >>> named("退款"), named("it's"), named(3), named("?x")
-        ('退款', '"it\\'s"', '3', "'?x'")
+        ('退款', '"it\'s"', '3', "'?x'")
     """
     text = written(value)
     if not isinstance(value, str) or (text.isidentifier() and text not in {"not", "today"}):

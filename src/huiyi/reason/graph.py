@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _UNFINISHED = "unfinished"
-_NOT_SPARQL = re.compile(r"<[^<>\s]*>|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*", re.DOTALL)
+_NOT_SPARQL = re.compile(
+    r"<[^<>\s]*>|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*", re.DOTALL
+)
 
 
 class Knowledge:
@@ -236,7 +238,7 @@ class Knowledge:
         return next(self._matching(fact), None) is not None
 
     def sources(self, fact: Fact) -> tuple[str, ...]:
-        """Where a fact came from, such as ``orders.csv, line 3`` or ``shop.nq, graph prices``; empty when it is not there."""
+        """Where a fact came from, such as ``orders.csv, line 3`` or ``shop.nq, graph prices``; else empty."""
         found: dict[str, None] = {}
         for quad in self._matching(fact):
             graph = "" if quad.graph_name == oxigraph().DefaultGraph() else f"graph {value_of_term(quad.graph_name)}"
@@ -264,9 +266,7 @@ class Knowledge:
         ways = dict.fromkeys((tail, thing_of(value), ox.Literal(written(value))))
         direct = [quad for way in ways for quad in self._store.quads_for_pattern(head, predicate, way)]
         yield from direct or (
-            quad
-            for quad in self._store.quads_for_pattern(head, predicate, None)
-            if value_of_term(quad.object) == value
+            quad for quad in self._store.quads_for_pattern(head, predicate, None) if value_of_term(quad.object) == value
         )
 
     def select(self, query: str, given: Mapping[str, Value] | None = None) -> list[dict[str, Value]]:
@@ -335,11 +335,12 @@ class Knowledge:
     # Names
 
     def labels(self, name: str) -> dict[str, str]:
-        """The labels of a thing: language ("" when none is said) to text, the first in order of the alphabet.
+        r"""The labels of a thing: language ("" when none is said) to text, the first in order of the alphabet.
 
         Example:
             >>> import tempfile; file = Path(tempfile.mkdtemp(), "drugs.csv")
-            >>> _ = file.write_text("id,label@en,label@zh,alias@zh\\nd1,Aspirin,阿司匹林,乙酰水杨酸|阿斯匹灵\\n", "utf-8")
+            >>> rows = ["id,label@en,label@zh,alias@zh", "d1,Aspirin,阿司匹林,乙酰水杨酸|阿斯匹灵"]
+            >>> _ = file.write_text(chr(10).join(rows), "utf-8")
             >>> knowledge = Knowledge(); _ = knowledge.read(file)
             >>> knowledge.labels("d1"), knowledge.label("d1", "zh"), knowledge.aliases("d1")
             ({'zh': '阿司匹林', 'en': 'Aspirin'}, '阿司匹林', ('乙酰水杨酸', '阿斯匹灵'))
@@ -359,7 +360,9 @@ class Knowledge:
         """The texts that stand in a relation to a thing, with their languages, in a fixed order."""
         ox = oxigraph()
         quads = self._store.quads_for_pattern(thing_of(name), ox.NamedNode(relation), None)
-        return sorted({(quad.object.language or "", quad.object.value) for quad in quads if type(quad.object) is ox.Literal})
+        return sorted(
+            {(quad.object.language or "", quad.object.value) for quad in quads if type(quad.object) is ox.Literal}
+        )
 
     # Writing
 
@@ -392,7 +395,9 @@ class Knowledge:
             Path(partial).chmod(0o644)
             Path(partial).replace(path)
         except OSError as error:
-            raise OutputError(f"{path} could not be written: {error.strerror or error}. Nothing was left behind.") from error
+            raise OutputError(
+                f"{path} could not be written: {error.strerror or error}. Nothing was left behind."
+            ) from error
         finally:
             if partial is not None:
                 with suppress(FileNotFoundError):

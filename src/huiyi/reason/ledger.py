@@ -144,6 +144,6 @@ class Ledger:
         if (folder / _NAMES).exists():
             for number, name in enumerate(json.loads((folder / _NAMES).read_text("utf-8"))):
                 with np.load(folder / _ARRAYS.format(number), allow_pickle=False) as arrays:
-                    weights = arrays["weights"] if "weights" in arrays else None
+                    weights = arrays.get("weights", None)
                     ledger._pages.append(_Filed(str(name), arrays["digests"], arrays["lines"], weights))
         return ledger

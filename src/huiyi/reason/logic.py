@@ -259,10 +259,7 @@ def _sum(sign: str, left: Value | None, right: Value | None) -> Value | None:
     if not (isinstance(left, int | float) and isinstance(right, int | float)) or (sign == "/" and right == 0):
         return None
     value: float
-    if sign == "/":
-        value = left / right
-    else:
-        value = left * right if sign == "*" else left + (right if sign == "+" else -right)
+    value = left / right if sign == "/" else left * right if sign == "*" else left + (right if sign == "+" else -right)
     if not abs(value) < _LARGEST:
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -10,7 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from huiyi.reason.facts import Fact, Key, Value
-from huiyi.reason.logic import Atom, Bindings, Comparison, Negation, Part, Rule, Variable, compare, evaluate, variables_of
+from huiyi.reason.logic import (
+    Atom,
+    Bindings,
+    Comparison,
+    Negation,
+    Part,
+    Rule,
+    Variable,
+    compare,
+    evaluate,
+    variables_of,
+)
 
 Weights = dict[Fact, float]
 
@@ -70,9 +81,9 @@ def follows(
             for rule in rules:
                 for bindings, weight in list(solutions(rule, known, shelves, absent)):
                     assert rule.head is not None
-                    fact, weight = rule.head.fact(bindings), rule.weight * weight
-                    if weight > known.get(fact, 0.0):
-                        known[fact] = weight
+                    fact, found = rule.head.fact(bindings), rule.weight * weight
+                    if found > known.get(fact, 0.0):
+                        known[fact] = found
                         changed = True
     return known
 

@@ -9,7 +9,17 @@ from typing import Protocol
 from huiyi.reason.facts import Key, Value
 from huiyi.reason.logic import (
     ANONYMOUS,
-    Atom, Comparison, Expression, Negation, Part, Rule, Variable, compare, evaluate, variables_of)
+    Atom,
+    Comparison,
+    Expression,
+    Negation,
+    Part,
+    Rule,
+    Variable,
+    compare,
+    evaluate,
+    variables_of,
+)
 from huiyi.reason.tables import Absence, Places, Row, Symbols, Table
 
 
@@ -41,6 +51,7 @@ class Compiled:
         rule: The rule.
         head: What it concludes.
         slots: The place of each variable in an environment.
+        conditions: The place in the body, and the relation, of each condition without ``not``.
         begin_with: For each condition and each negated condition, by its place in the body: the plan that begins with
             a row of it.
         begin_with_head: The plan that begins with a row of the head.
@@ -52,6 +63,7 @@ class Compiled:
     rule: Rule
     head: Atom
     slots: dict[str, int]
+    conditions: list[tuple[int, Key]] = field(default_factory=list)
     begin_with: dict[int, Plan] = field(default_factory=dict)
     begin_with_head: Plan | None = None
     begin: Plan | None = None
@@ -90,6 +102,7 @@ def compiled(number: int, rule: Rule) -> Compiled:
     made = Compiled(number, rule, rule.concludes, slots)
     for place, part in enumerate(rule.body):
         if isinstance(part, Atom):
+            made.conditions.append((place, part.key))
             made.begin_with[place] = _plan(made, part, [other for other in rule.body if other is not part])
         elif isinstance(part, Negation):
             made.begin_with[place] = _plan(made, part.atom, list(rule.body), wild)
@@ -228,7 +241,9 @@ def _absent(made: Compiled, atom: Atom) -> Callable[[Step], Step]:
 def absence_places(atom: Atom) -> Places:
     """The places of a negated atom that are not left open."""
     return tuple(
-        place for place, term in enumerate(atom.terms) if not (isinstance(term, Variable) and term.name.startswith(ANONYMOUS))
+        place
+        for place, term in enumerate(atom.terms)
+        if not (isinstance(term, Variable) and term.name.startswith(ANONYMOUS))
     )
 
 

@@ -101,7 +101,9 @@ def _explained(name: str) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{name} is not a whole gzip file ({error}). Expected one that can be unzipped.") from error
     except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror or error}. Give yourself the right, or copy it.") from error
+        raise DataError(
+            f"{name} cannot be read: {error.strerror or error}. Give yourself the right, or copy it."
+        ) from error
 
 
 def source_iri(source: str, line: int, weight: float) -> str:
@@ -236,7 +238,9 @@ def _property(name: str, column: str) -> tuple[Any, str | None, bool]:
     try:
         ox.Literal("", language=language or None)
     except ValueError as error:
-        raise DataError(f"{name}, line 1: {language!r} in {column!r} is no language. Expected such as en or zh.") from error
+        raise DataError(
+            f"{name}, line 1: {language!r} in {column!r} is no language. Expected such as en or zh."
+        ) from error
     return ox.NamedNode(own), language or None, word == "alias"
 
 
@@ -280,7 +284,7 @@ def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
     """The lines of a file in UTF-8."""
     number = 0
     try:
-        for number, line in enumerate(stream, 1):  # noqa: B007
+        for number, line in enumerate(stream, 1):
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{name}, line {number} is not UTF-8. Nothing was loaded: save the file as UTF-8.") from error

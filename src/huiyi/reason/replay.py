@@ -49,7 +49,7 @@ def replay(
         >>> replay(proof, people, rules), replay(proof, [], rules)
         ((), ('step 1: human(Ada) is not among the facts',))
     """
-    own: Source = facts if hasattr(facts, "relations") else Statements(facts)  # type: ignore[assignment,arg-type]
+    own: Source = facts if hasattr(facts, "relations") else Statements(facts)  # type: ignore[assignment]
     sources: list[Source] = [own, Statements(rules.facts), Statements(given, source=source)]
     if today is not None:
         sources.append(Statements([Fact(TODAY, (today,))], source="the day of the question"))
@@ -94,7 +94,9 @@ def _derived(step: Step, place: int, steps: Sequence[Step], rules: Rules, absent
     expected = tuple(left_open(atom.bound(bindings)) for atom in rule.negated)
     if expected != step.absent:
         failures.append(f"what must be absent for the rule {step.rule!r} is something else")
-    failures += [f"{atom} is known, so the rule {step.rule!r} does not apply" for atom in expected if absent.known(atom)]
+    failures += [
+        f"{atom} is known, so the rule {step.rule!r} does not apply" for atom in expected if absent.known(atom)
+    ]
     weight = rule.weight * prod(steps[earlier].weight for earlier in step.because)
     if not isclose(weight, step.weight, rel_tol=_TOLERANCE):
         failures.append(f"the weight of {step.fact} is {weight:g}, not {step.weight:g}")

@@ -42,7 +42,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-_WIDE = dict(zip("，。（）：？！＝＜＞“”‘’", [",", ".", "(", ")", ":", "?", "!", "=", "<", ">", '"', '"', "'", "'"], strict=True))
+_WIDE = dict(
+    zip("，。（）：？！＝＜＞“”‘’", [",", ".", "(", ")", ":", "?", "!", "=", "<", ">", '"', '"', "'", "'"], strict=True)
+)
 _SIGNS = ("<=", ">=", "!=", "=", "<", ">")
 _DEEPEST = 50
 DECLARATIONS: Mapping[str, int] = {
@@ -149,9 +151,7 @@ class _Parser:
     def _fail(self, expected: str, token: Token | None = None, hint: str = "") -> NoReturn:
         token = token or self._next
         what = "the text ends" if token.kind == "end" else f"there is {token.text[:60]!r}"
-        raise DataError(
-            f"{self._source}, line {token.line}, column {token.column}: {what}. Expected {expected}.{hint}"
-        )
+        raise DataError(f"{self._source}, line {token.line}, column {token.column}: {what}. Expected {expected}.{hint}")
 
     def _is(self, text: str) -> bool:
         return self._next.text == text and self._next.kind in ("sign", "word", "at")
@@ -246,7 +246,9 @@ class _Parser:
             self._found.facts.append(Given(fact, weight, source))
             return
         speaks = any(
-            TODAY in (*variables_of(part.left), *variables_of(part.right)) for part in body if isinstance(part, Comparison)
+            TODAY in (*variables_of(part.left), *variables_of(part.right))
+            for part in body
+            if isinstance(part, Comparison)
         )
         if speaks and not any(isinstance(part, Atom) and part.relation == TODAY for part in body):
             body.append(Atom(TODAY, (Variable(TODAY),)))
@@ -261,7 +263,11 @@ class _Parser:
             self._take()
             return Negation(self._atom())
         following = self._tokens[self._place + 1].text if self._next.kind != "end" else ""
-        if following == "(" and self._next.kind in ("word", "text", "iri", "short") and self._next.text not in FUNCTIONS:
+        if (
+            following == "("
+            and self._next.kind in ("word", "text", "iri", "short")
+            and self._next.text not in FUNCTIONS
+        ):
             return self._atom()
         left = self._expression(0)
         sign = self._take()
@@ -404,6 +410,4 @@ def declared(kind: Kind, names: list[str], source: str) -> Rule:
         "symmetric": (f"{first} holds both ways", f"“{first}”是对称的"),
         "transitive": (f"{first} passes on from one to the next", f"“{first}”可以传递"),
     }[kind]
-    return Rule(
-        f"{kind} {' '.join(names)}", head, tuple(body), 1.0, {"en": english, "zh": chinese}, source, kind
-    )
+    return Rule(f"{kind} {' '.join(names)}", head, tuple(body), 1.0, {"en": english, "zh": chinese}, source, kind)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from huiyi.reason.facts import Fact, Key, Value, written
 
 Row = tuple[int, ...]
+Item = tuple[Key, Row]
 Places = tuple[int, ...]
 Absence = tuple[Key, Places, Row]
 """That no row of a relation has certain values in certain places."""
@@ -18,8 +19,7 @@ GIVEN = -1
 _NOTHING: tuple[Row, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Why a row is there: the best of its derivations.
 
     Attributes:

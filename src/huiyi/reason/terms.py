@@ -22,9 +22,10 @@ _XSD = STANDARD["xsd"]
 _NUMBERS = frozenset(
     f"{_XSD}{kind}"
     for kind in (
-        "integer decimal double float int long short byte nonNegativeInteger positiveInteger "
-        "nonPositiveInteger negativeInteger unsignedInt unsignedLong unsignedShort unsignedByte"
-    ).split()
+        *("integer", "decimal", "double", "float", "int", "long", "short", "byte"),
+        *("nonNegativeInteger", "positiveInteger", "nonPositiveInteger", "negativeInteger"),
+        *("unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte"),
+    )
 )
 
 
@@ -46,17 +47,20 @@ def value_of_term(term: Any) -> Value:
         return f"_:{term.value}"
     if kind != "Literal":  # a quoted triple
         return str(term)
-    text: str = term.value
-    datatype = term.datatype.value
     try:
-        if datatype in _NUMBERS:
-            return normalised(float(text) if not text.lstrip("+-").isdigit() else int(text[:40]))
-        if datatype == f"{_XSD}date":
-            return date.fromisoformat(text[:10])
-        if datatype == f"{_XSD}dateTime":
-            return normalised(datetime.fromisoformat(text))
+        return _literal(term.value, term.datatype.value)
     except ValueError:
-        return text
+        return str(term.value)
+
+
+def _literal(text: str, datatype: str) -> Value:
+    """The value of a literal; ``ValueError`` when its text is not of its kind."""
+    if datatype in _NUMBERS:
+        return normalised(int(text[:40]) if text.lstrip("+-").isdigit() else float(text))
+    if datatype == f"{_XSD}date":
+        return date.fromisoformat(text[:10])
+    if datatype == f"{_XSD}dateTime":
+        return normalised(datetime.fromisoformat(text))
     return normalised(text)
 
 

@@ -18,6 +18,7 @@ Labels = Callable[[str, str], str]
 """What to call a thing in a language, as ``Knowledge.label`` does."""
 
 _VARIABLE = re.compile(r"\?(\w+)")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # names may hold them, and may not break a line
 _SAID = {
     "en": {
         "today": "today is {0}",
@@ -160,7 +161,7 @@ class Wording:
                 reasons.append(say["from"].format(say["and"].join(str(earlier + 1) for earlier in step.because)))
             said = self.step(step)
             lines.append(f"{place}. {say['around'].format(said, say['join'].join(reasons)) if reasons else said}")
-        return "\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines)
+        return "\n".join(_BREAKS.sub(" ", line) for line in lines)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -59,9 +59,15 @@ def _table(rows: Iterator[Row], stream: IO[bytes], kind: str, name: str, *, weig
     put = writer.writerow if kind == ".csv" else lambda cells: text.write("\t".join(cells) + "\n")
     put(columns)
     for quad, _, _, weight in rows if weighted else _each_once(rows):
-        cells = [written(value_of_term(quad.subject)), name_of(quad.predicate.value), written(value_of_term(quad.object))]
+        cells = [
+            written(value_of_term(quad.subject)),
+            name_of(quad.predicate.value),
+            written(value_of_term(quad.object)),
+        ]
         if kind == ".tsv" and (bad := next((cell for cell in cells if any(c in cell for c in "\t\n\r")), None)):
-            raise OutputError(f"{name}: {bad[:60]!r} holds a tab or a line break, which .tsv cannot. Write .csv or .nq.")
+            raise OutputError(
+                f"{name}: {bad[:60]!r} holds a tab or a line break, which .tsv cannot. Write .csv or .nq."
+            )
         put([*cells, repr(weight)] if weighted else cells)
     text.flush()
     text.detach()
