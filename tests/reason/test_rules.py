@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def test_everything_that_can_be_written() -> None:
         Given(Fact("used", ("o1",)), 1.0, "rules, line 10"),
         Given(Fact("used", ("o 2",)), 0.5, "rules, line 11"),
     )
+
+
+def test_the_page_shows_rules_that_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reason.md").read_text("utf-8")
+    shown = [block for block in re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if ":-" in block]
+    (text,) = shown
+    assert len(Rules.parse(text).rules) == 9
 
 
 def test_rules_are_read_again_as_they_are_shown() -> None:
