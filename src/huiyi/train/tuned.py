@@ -133,7 +133,7 @@ def prepare(given: Assignment) -> Begun:
     has_texts = not given.records or not all(is_blank(record.text) for record in given.records)
     backbone = load_backbone(config.encoder or _backbone_for(given.records)) if has_texts else None
     seen, slug = see(given), _slug("-".join(task.name for task in tasks))
-    painter = picture_tuner(tasks, seen, slug, session, seed=config.seed)
+    painter = None if config.image_encoder else picture_tuner(tasks, seen, slug, session, seed=config.seed)
     if painter is None and backbone is None:
         raise OptionError(
             f"--effort {config.effort}: no row has a text or a picture, which are what is fine-tuned to; expected "
