@@ -25,6 +25,7 @@ Source:
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,7 +139,8 @@ class Closure(View):
                         self.symbols.number(term)
         self._most = most
         work = Work(self, None, most)
-        work.run((fact, weight) for source in given for fact, weight in source.facts(program.keys))
+        with _uncollected():
+            work.run((fact, weight) for source in given for fact, weight in source.facts(program.keys))
         self.own_given: Mapping[Item, float] = work.given
         self.dependents: dict[Item, list[Item]] = defaultdict(list)
         self.blocked: dict[Absence, list[Item]] = defaultdict(list)
@@ -226,6 +228,18 @@ def close(
 
 def _day(today: date) -> Statements:
     return Statements([Fact(TODAY, (today,))], source="the day of the question")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let Python not look for circles meanwhile: there are none, and it would walk all rows again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def computed_from(view: View, facts: Iterable[tuple[Fact, float]], most: int) -> None:

@@ -155,11 +155,11 @@ class Knowledge:
 
         def noted() -> Iterator[Any]:
             nonlocal count
-            for quad, source, line, weight in read():
+            for quad, source, line, weight, digested in read():
                 page = pages.get(source)
                 if page is None:
                     page = pages[source] = Page(source)
-                page.note(_digest(quad), line, weight)
+                page.note(_digest(quad) if digested is None else digested, line, weight)
                 count += 1
                 yield quad
 

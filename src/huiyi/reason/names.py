@@ -45,6 +45,8 @@ def iri_of(name: str) -> str:
     """
     if not name:
         raise DataError("A name is empty. Expected at least one character: fill it in.")
+    if name.isalnum() and name.isascii() and len(name) <= LARGEST_TEXT:  # most names, and quick
+        return BASE + name
     if len(name) > LARGEST_TEXT:
         raise DataError(
             f"A name has {len(name):,} characters. Expected at most {LARGEST_TEXT:,}: "

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from huiyi.errors import DataError, did_you_mean
 from huiyi.reason.facts import LARGEST_TEXT, value_of
+from huiyi.reason.ledger import digest
 from huiyi.reason.names import ALIAS, BASE, LABEL, iri_of
 from huiyi.reason.terms import oxigraph, term_of
 
@@ -35,16 +36,18 @@ TABLES = {".csv": ",", ".tsv": "\t"}
 """The endings of tables, and what separates their cells."""
 
 TRIPLE_COLUMNS = ("head", "relation", "tail")
+_CACHED = 1 << 18
 _SOURCE = f"{BASE}source:"
 
 
 class Row(NamedTuple):
-    """One fact of a file; line 0 where the format tells none."""
+    """One fact of a file; line 0 where the format tells none. Where its hash is at hand, it comes along."""
 
     quad: pyoxigraph.Quad
     source: str
     line: int
     weight: float
+    digested: int | None = None
 
 
 def ending(path: Path) -> tuple[str, bool]:
@@ -188,19 +191,22 @@ def _triples(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[st
     places = [columns.index(column) for column in TRIPLE_COLUMNS]
     first, second, third = places
     weighted = columns.index("weight") if "weight" in columns else None
-    nodes: dict[str, Any] = {}
+    nodes: dict[str, tuple[Any, str]] = {}  # each name as a term, and as it is written
     make = ox.Quad
     for line, cells in lines:
         try:
             head, relation, tail = nodes[cells[first]], nodes[cells[second]], nodes[cells[third]]
         except KeyError:
-            if len(nodes) > 1 << 18:
+            if len(nodes) > _CACHED:
                 nodes.clear()
             for place in places:
-                nodes.setdefault(cells[place], _node(name, line, cells[place], columns[place]))
+                if cells[place] not in nodes:
+                    node = _node(name, line, cells[place], columns[place])
+                    nodes[cells[place]] = node, str(node)
             head, relation, tail = nodes[cells[first]], nodes[cells[second]], nodes[cells[third]]
-        quad = make(head, relation, tail, home) if home else make(head, relation, tail)
-        yield Row(quad, name, line, 1.0 if weighted is None else _weight(name, line, cells[weighted]))
+        quad = make(head[0], relation[0], tail[0], home) if home else make(head[0], relation[0], tail[0])
+        weight = 1.0 if weighted is None else _weight(name, line, cells[weighted])
+        yield Row(quad, name, line, weight, digest(head[1], relation[1], tail[1]))
 
 
 def _properties(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[str], home: Any) -> Iterator[Row]:
