@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -236,4 +237,19 @@ def test_an_error_in_a_request_leaves_nothing() -> None:
     before = pickle.dumps(everything(closure))
     with pytest.raises(ZeroDivisionError), closure.adding([Fact("edge", ("b", "c"))]):
         _ = 1 / 0
+    assert pickle.dumps(everything(closure)) == before
+
+
+def test_requests_may_run_side_by_side() -> None:
+    rules = DECLARED[0]
+    closure = close([Fact("node", (n,)) for n in range(30)] + [Fact("edge", (n, n + 1)) for n in range(20)], rules)
+    before = pickle.dumps(everything(closure))
+
+    def ask(n: int) -> int:
+        with closure.adding([Fact("edge", (20, n)), Fact("node", (f"new {n}",))]) as view:
+            return len(view.facts("path", None, None)) + len(view.facts("apart", None, None))
+
+    alone = [ask(n) for n in range(20, 30)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(20, 30))) == alone
     assert pickle.dumps(everything(closure)) == before

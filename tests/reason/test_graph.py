@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
-from huiyi.reason import Fact, Given, Knowledge
+from huiyi.reason import Fact, Given, Knowledge, Rules, close, prove, replay
 from huiyi.reason.facts import LARGEST_TEXT
 from huiyi.reason.names import iri_of, name_of
 
@@ -249,6 +249,37 @@ def test_a_graph_of_its_own(tmp_path: Path) -> None:
     knowledge.read(put(tmp_path, "a.csv", "head,relation,tail\na,r,b\n"), graph="shop")
     assert knowledge.sources(Fact("r", ("a", "b"))) == ("a.csv, line 2, graph shop",)
     assert knowledge.ask("ASK { GRAPH :shop { :a :r :b } }")
+
+
+def test_kinds_as_relations_of_one_argument_and_as_things() -> None:
+    knowledge = some_knowledge()
+    knowledge.add([Fact("replaces", ("order", "note"))])
+    assert list(knowledge.facts({("order", 1)})) == [(Fact("order", ("o1",)), 1.0)]
+    assert list(knowledge.facts({("rdf:type", 2)})) == [(Fact("rdf:type", ("o1", "order")), 1.0)]
+    rules = Rules.parse("like(?x, ?other) :- rdf:type(?x, ?kind), replaces(?kind, ?other).")
+    proof = prove(close(knowledge, rules), Fact("like", ("o1", "note")))
+    assert replay(proof, knowledge, rules) == ()
+    assert proof.steps[0].sources == ("given",)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """Ten entities, each ten times the one before."""
+    entities = "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9))
+    bomb = (
+        f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "{"x" * 10}">{entities}]>'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x/">'
+        '<rdf:Description rdf:about="http://a"><x:p>&j;</x:p></rdf:Description></rdf:RDF>'
+    )
+    message = refusal(put(tmp_path, "bomb.rdf", bomb))
+    assert message.startswith("bomb.rdf declares '<!ENTITY b")
+    far = bomb.replace("<rdf:RDF", f"{' ' * (1 << 20)}<rdf:RDF").replace(
+        "<!DOCTYPE", f"{' ' * ((1 << 20) - 70)}<!DOCTYPE"
+    )
+    assert "declares '<!ENTITY b" in refusal(put(tmp_path, "bomb.rdf.gz", far))
+    short = bomb[: bomb.index("<!ENTITY b")] + "]>" + bomb[bomb.index("<rdf:RDF") :].replace("&j;", "&a;&a;")
+    knowledge = Knowledge()
+    knowledge.read(put(tmp_path, "short.owl", short))
+    assert facts(knowledge) == {Fact("http://x/p", ("http://a", "x" * 20))}
 
 
 # What cannot be read

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from huiyi.errors import DataError, OptionError, OutputError
-from huiyi.reason.facts import UNNAMED, Fact, Given, Key, Statements, Value, checked, written
+from huiyi.reason.facts import UNNAMED, Fact, Given, Key, Statements, Value, checked, normalised, written
 from huiyi.reason.ledger import Ledger, Page, digest
 from huiyi.reason.names import ALIAS, BASE, LABEL, TYPE, iri_of, name_of
 from huiyi.reason.reading import Row, ending, rows
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _UNFINISHED = "unfinished"
+_KIND = ("rdf:type", 2)
 _NOT_SPARQL = re.compile(
     r"<[^<>\s]*>|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*", re.DOTALL
 )
@@ -199,8 +200,11 @@ class Knowledge:
         unsure = self._ledger.weights() if self._ledger.weighted else None
         for quad in self._quads(keys):
             fact = fact_of(quad)
+            weight = 1.0 if unsure is None else unsure.get(_digest(quad), 1.0)
             if keys is None or fact.key in keys:
-                yield fact, 1.0 if unsure is None else unsure.get(_digest(quad), 1.0)
+                yield fact, weight
+            elif _KIND in keys and len(fact.arguments) == 1:  # a rule speaks of kinds as of things
+                yield Fact(_KIND[0], (fact.arguments[0], normalised(fact.relation))), weight
 
     def _quads(self, keys: Collection[Key] | None) -> Iterator[Any]:
         ox = oxigraph()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ TABLES = {".csv": ",", ".tsv": "\t"}
 """The endings of tables, and what separates their cells."""
 
 TRIPLE_COLUMNS = ("head", "relation", "tail")
+_CHUNK = 1 << 20
+_LONGEST_ENTITY = 300
+_ENTITY = re.compile(rb"""<!ENTITY\s{1,20}[\w.\-]{1,60}\s{1,20}("[^"&%<]{0,100}"|'[^'&%<]{0,100}')\s{0,20}>""")
 _CACHED = 1 << 18
 _SOURCE = f"{BASE}source:"
 
@@ -79,6 +83,9 @@ def rows(path: Path, *, graph: str | None = None) -> Iterator[Row]:
     kind, _ = ending(path)
     home = oxigraph().NamedNode(iri_of(graph)) if graph else None
     with _explained(path.name), _opened(path) as stream:
+        if RDF.get(kind) == "RDF_XML":
+            _check_entities(path.name, stream)
+            stream.seek(0)
         if kind in RDF:
             yield from _rdf(path.name, stream, kind, home)
         else:
@@ -154,6 +161,30 @@ def _rdf(name: str, stream: IO[bytes], kind: str, home: Any) -> Iterator[Row]:
         raise DataError(
             f"{name}{line} is not {RDF[kind].replace('_', '-')}: {said_by}. Nothing was loaded: correct it."
         ) from error
+
+
+def _check_entities(name: str, stream: IO[bytes]) -> None:
+    """Refuse abbreviations of XML that stand for others, or for much, by which a small file becomes enormous.
+
+    Those for the beginnings of addresses, which ontologies often have, are short.
+    """
+    begun = b""
+    while chunk := stream.read(_CHUNK):
+        begun += chunk
+        for found in re.finditer(rb"<!ENTITY", begun):
+            if len(begun) - found.start() > _LONGEST_ENTITY and not _ENTITY.match(begun, found.start()):
+                raise DataError(_entity(name, begun[found.start() : found.start() + 60]))
+        begun = begun[-_LONGEST_ENTITY - 1 :]
+    for found in re.finditer(rb"<!ENTITY", begun):
+        if not _ENTITY.match(begun, found.start()):
+            raise DataError(_entity(name, begun[found.start() : found.start() + 60]))
+
+
+def _entity(name: str, declared: bytes) -> str:
+    return (
+        f"{name} declares {declared.decode('utf-8', 'replace')!r}. Expected entities of at most 100 characters that "
+        "use no others. Nothing was loaded: write them out."
+    )
 
 
 def _table(name: str, stream: IO[bytes], separator: str, home: Any) -> Iterator[Row]:
