@@ -312,6 +312,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
         ("t.csv", "id,note\na," + "x" * (LARGEST_TEXT + 1), "a text of the column 'note' has 100,001 characters"),
         ("t.csv", "id,note\na," + "x" * 140_000, "cannot be split into cells: field larger than field limit"),
         ("t.nt", f'<a:a> <b:b> "{"x" * (LARGEST_TEXT + 1)}" .', "has 100,001 characters. Expected at most 100,000"),
+        ("t.csv.gz", b"head,relation,tail\n" + b"x" * 10_000_001, "t.csv.gz, line 2 has 10,000,000 bytes or more"),
         ("t.doc", "", "t.doc: its name tells no known format"),
     ],
 )

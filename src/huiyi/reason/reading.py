@@ -38,6 +38,7 @@ TABLES = {".csv": ",", ".tsv": "\t"}
 
 TRIPLE_COLUMNS = ("head", "relation", "tail")
 _CHUNK = 1 << 20
+_LONGEST_LINE = 10_000_000
 _LONGEST_ENTITY = 300
 _ENTITY = re.compile(rb"""<!ENTITY\s{1,20}[\w.\-]{1,60}\s{1,20}("[^"&%<]{0,100}"|'[^'&%<]{0,100}')\s{0,20}>""")
 _CACHED = 1 << 18
@@ -321,7 +322,9 @@ def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
     """The lines of a file in UTF-8."""
     number = 0
     try:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), 1):
+            if len(line) == _LONGEST_LINE:
+                raise DataError(f"{name}, line {number} has {_LONGEST_LINE:,} bytes or more. Expected a shorter one.")
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{name}, line {number} is not UTF-8. Nothing was loaded: save the file as UTF-8.") from error
