@@ -312,7 +312,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
         ("t.csv", "id,note\na," + "x" * (LARGEST_TEXT + 1), "a text of the column 'note' has 100,001 characters"),
         ("t.csv", "id,note\na," + "x" * 140_000, "cannot be split into cells: field larger than field limit"),
         ("t.nt", f'<a:a> <b:b> "{"x" * (LARGEST_TEXT + 1)}" .', "has 100,001 characters. Expected at most 100,000"),
-        ("t.csv.gz", b"head,relation,tail\n" + b"x" * 10_000_001, "t.csv.gz, line 2 has 10,000,000 bytes or more"),
+        ("t.csv.gz", b"head,relation,tail\n" + b"x" * 12_000_001, "t.csv.gz, line 2 has more than 10,000,000 bytes"),
         ("t.doc", "", "t.doc: its name tells no known format"),
     ],
 )
@@ -410,6 +410,20 @@ def test_a_bad_file_leaves_an_empty_folder_empty(tmp_path: Path) -> None:
         assert len(knowledge) == 0
     with Knowledge(tmp_path / "graph") as knowledge:
         assert len(knowledge) == 0
+
+
+def test_lines_of_a_large_table_keep_their_numbers(tmp_path: Path) -> None:
+    """It is read in pieces of a megabyte, which end anywhere: within a character, too."""
+    lines = [f"头痛{'痛' * (n % 50)}\tr\tx{n}" for n in range(30_000)]
+    path = put(tmp_path, "t.tsv", "\ufeffhead\trelation\ttail\r\n" + "\n".join(lines))
+    assert path.stat().st_size > 2 << 20
+    knowledge = Knowledge()
+    assert knowledge.read(path) == 30_000
+    for n in (0, 1, 12_345, 29_999):
+        head, relation, tail = lines[n].split("\t")
+        assert knowledge.sources(Fact(relation, (head, tail))) == (f"t.tsv, line {n + 2}",)
+    path.write_bytes(path.read_bytes().replace(b"\tx20000\n", b"\tx\xff\n"))
+    assert "t.tsv, line 20002 is not UTF-8" in refusal(path)
 
 
 # Real graphs

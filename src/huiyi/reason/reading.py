@@ -319,15 +319,28 @@ def _split(name: str, texts: Iterator[str], separator: str) -> Iterator[tuple[in
 
 
 def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
-    """The lines of a file in UTF-8."""
-    number = 0
-    try:
-        for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), 1):
-            if len(line) == _LONGEST_LINE:
-                raise DataError(f"{name}, line {number} has {_LONGEST_LINE:,} bytes or more. Expected a shorter one.")
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}, line {number} is not UTF-8. Nothing was loaded: save the file as UTF-8.") from error
+    """The lines of a file in UTF-8, read in large pieces."""
+    before, rest = 0, b""
+    while True:
+        chunk = stream.read(_CHUNK)
+        block = rest + chunk
+        whole = block.rfind(b"\n") + 1 if chunk else len(block)
+        block, rest = block[:whole], block[whole:]
+        try:
+            text = block.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = before + block.count(b"\n", 0, error.start) + 1
+            raise DataError(f"{name}, line {line} is not UTF-8. Nothing was loaded: save the file as UTF-8.") from error
+        lines = (text.removeprefix("\ufeff") if not before else text).split("\n")
+        last = lines.pop()
+        yield from [line + "\n" for line in lines]
+        before += len(lines)
+        if len(rest) > _LONGEST_LINE:
+            raise DataError(f"{name}, line {before + 1} has more than {_LONGEST_LINE:,} bytes. Expected a shorter one.")
+        if not chunk:
+            if last:
+                yield last
+            return
 
 
 def _node(name: str, line: int, cell: str, column: str) -> Any:
