@@ -207,6 +207,21 @@ def test_what_follows_and_how_sure_it_is() -> None:
         closure.facts("nera", None, None)
 
 
+def test_relations_of_three() -> None:
+    rules = Rules.parse(
+        "@relation sold(?who, ?what, ?to). owns(?to, ?what) :- sold(?_, ?what, ?to), not sold(?to, ?what, ?_)."
+    )
+    closure = close([Fact("sold", ("Ada", "lamp", "Bo"))], rules)
+    assert closure.facts("owns", None, None) == [Fact("owns", ("Bo", "lamp"))]
+    with closure.adding([Fact("sold", ("Bo", "lamp", "Cy"))]) as view:
+        assert view.facts("owns", None, None) == [Fact("owns", ("Cy", "lamp"))]
+        proof = prove(view, Fact("owns", ("Cy", "lamp")))
+        given = [Fact("sold", ("Ada", "lamp", "Bo")), Fact("sold", ("Bo", "lamp", "Cy"))]
+        assert replay(proof, given, rules, source="the request") == (
+            "step 1: sold(Bo, lamp, Cy) does not come from the request",
+        )
+
+
 def test_today_is_said_by_the_caller() -> None:
     rules = Rules.parse("@relation placed(?o, ?d). fresh(?o) :- placed(?o, ?d), age_days(?d) <= 30.")
     fact = [Fact("placed", ("o1", "2026-01-10"))]

@@ -140,6 +140,20 @@ def test_a_proof_that_changed_is_found() -> None:
             assert replay(changed, FACTS, rules, today=TODAY), other
 
 
+@pytest.mark.parametrize("arguments", [[], [""], ["a", "b", "c"], ["\ud800", "x"], [1e300, -1], ["x" * 200_000, "y"]])
+@pytest.mark.parametrize("relation", ["", "placed_on", "\ud800", "rdf:type", "<>"])
+def test_no_document_breaks_the_check(relation: str, arguments: list[Any]) -> None:
+    rules, proof = example()
+    knowledge = Knowledge()
+    knowledge.add(FACTS)
+    for place in range(len(proof.steps)):
+        document = proof.to_json()
+        document["steps"][place] |= {"relation": relation, "arguments": arguments}
+        assert replay(Proof.from_json(document), knowledge, rules, today=TODAY)
+        document["steps"][place] |= {"absent": [{"relation": relation, "arguments": [*arguments, None]}]}
+        assert replay(Proof.from_json(document), FACTS, rules, today=TODAY)
+
+
 def test_the_graph_is_asked_itself() -> None:
     rules, _ = example()
     knowledge = Knowledge()

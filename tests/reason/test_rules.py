@@ -105,6 +105,7 @@ def test_rules_are_read_again_as_they_are_shown() -> None:
         ("a(?x).", "Expected conditions that say what the variables are. a(?x) has none"),
         (f"a(?x) :- b(?x), {'(' * 99}1{')' * 99} < 2.", "Expected fewer brackets inside each other"),
         (f"a(?x) :- b(?x), 1{' + 1' * 99} < 2.", "Expected at most 50 values put together"),
+        (f"a(?x) :- {', '.join(['b(?x)'] * 51)}.", "Expected at most 50 conditions: split the rule"),
         ("a(?x) :- not b(?x).", "rules, line 1: ?x in the head is not safe"),
         ("a(?x) :- b(?x), not c(?x, ?y).", "?y in 'not c(?x, ?y)' is not safe"),
         ("a(?x) :- b(?x), ?y < 3.", "?y in '?y < 3' is not safe"),

@@ -260,9 +260,12 @@ class Knowledge:
     def _matching(self, fact: Fact) -> Iterator[Any]:
         """The quads that say a fact, whichever of the terms of its value they use."""
         ox = oxigraph()
-        if len(fact.arguments) > 2:
+        if not 1 <= len(fact.arguments) <= 2:
             return
-        head, predicate, tail = triple_of(fact)
+        try:
+            head, predicate, tail = triple_of(fact)
+        except DataError:  # no name could be so, and no fact
+            return
         if len(fact.arguments) == 1:
             yield from self._store.quads_for_pattern(head, predicate, tail)
             return

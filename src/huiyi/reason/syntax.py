@@ -238,6 +238,8 @@ class _Parser:
                 self._take()
                 body.append(self._part())
         self._want(".", "at the end, ',' before a further condition, or ':-' before the first")
+        if len(body) > _DEEPEST:
+            self._fail(f"at most {_DEEPEST} conditions: split the rule", start)
         source = f"{self._source}, line {start.line}"
         if not body and head is not None:
             if head.variables:
