@@ -1,0 +1,292 @@
+"""PP-OCRv6 by ``rapidocr``: what is written in a picture, in English and Chinese.
+
+The package carries the models. They are found without asking it, checked, and
+opened as every other ONNX file here is; of its code only the steps around them
+are used. So nothing of it looks for files, and nothing can be downloaded.
+
+A picture is first looked at small. What is blank in it is not looked at at
+all, and where the writing turns out small, it is looked at again larger.
+
+Source:
+    Liao et al., "Real-Time Scene Text Detection with Differentiable
+    Binarization", AAAI 2020; PaddleOCR, https://github.com/PaddlePaddle/PaddleOCR.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.errors import MissingExtraError
+from huiyi.perceive.encoders.layout import Line, paragraphs
+from huiyi.perceive.encoders.onnx import open_session, usable_cores
+from huiyi.perceive.encoders.packaged import Packaged
+from huiyi.perceive.encoders.screens import messages
+from huiyi.perceive.media import Sense
+from huiyi.perceive.pictures import PICTURES, picture
+from huiyi.values import Reading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    Pixels = NDArray[np.uint8]  # (height, width, 3): blue, green, red, as the models learnt
+
+NAME = "rapidocr-3.10.0"
+
+MOST_READ = 6_000_000
+"""Pixels of a picture that are looked at; a larger one is scaled down."""
+
+FIRST_LOOK = 500_000  # pixels; a page of A4 then has letters of 8 pixels, which are just found
+SECOND_LOOK = 2_000_000
+SMALL = 18  # pixels: where lines are lower at the first look, there is a second
+ENOUGH = 26  # pixels: as high as these become
+LARGEST_SCALE = 3.0
+
+_NARROWEST = 8  # pixels: a picture with a side below it has no room for a letter
+_LEAST_SURE = 0.5
+_MOST_LINES = 400
+
+_WORD = "Pictures"
+_EXTRA = "image"
+
+
+def _file(name: str, sha256: str) -> Packaged:
+    """A model of the package."""
+    return Packaged("rapidocr", "3.10.0", f"models/{name}", sha256, needed_by=_WORD, extra=_EXTRA)
+
+
+_FINDS = _file("PP-OCRv6_det_small.onnx", "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f")
+_READS = _file("PP-OCRv6_rec_small.onnx", "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884")
+
+
+def ocr() -> Sense[Pixels, Reading]:
+    """What reads pictures; a blank one reads as an empty text.
+
+    Raises:
+        MissingExtraError: ``rapidocr`` is not installed.
+        DataError: Its models are missing or not the ones known.
+    """
+    reader = _reader()
+    return Sense(PICTURES, reader.maker, prepared, lambda pictures: list(map(reader.read, pictures)), pack, unpack, 4)
+
+
+def prepared(content: bytes, name: str) -> Pixels:
+    """The pixels of a picture, no more than MOST_READ.
+
+    Raises:
+        DataError: It cannot be read. See ``picture``.
+    """
+    image = picture(content, name)
+    scale = min(1.0, (MOST_READ / (image.width * image.height)) ** 0.5)
+    return np.ascontiguousarray(np.asarray(_scaled(image, scale))[:, :, ::-1])
+
+
+def pack(reading: Reading) -> bytes:
+    """As bytes.
+
+    Example:
+        >>> unpack(pack(Reading("两行\\nof text", 0.9)))
+        Reading(text='两行\\nof text', confidence=0.9)
+    """
+    return f"{reading.confidence!r}\n{reading.text}".encode()
+
+
+def unpack(content: bytes) -> Reading:
+    """Take back what ``pack`` gave."""
+    confidence, _, text = content.decode().partition("\n")
+    return Reading(text, float(confidence))
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A part of a picture, ends exclusive."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class OcrReader:
+    """Reads one picture at a time, whatever threads ask.
+
+    Args:
+        maker: Names the models and what surrounds them.
+        finds: The session that marks where writing is.
+        reads: The session that reads one line.
+    """
+
+    def __init__(self, maker: str, finds: Any, reads: Any) -> None:
+        from rapidocr.ch_ppocr_det import TextDetector
+        from rapidocr.ch_ppocr_rec import TextRecognizer
+
+        self.maker = maker
+        self._lock = Lock()
+        with _quiet():
+            self._finds = TextDetector(_settings(finds, limit_type="max", limit_side_len=10**6, max_candidates=_MOST_LINES))
+            self._reads = TextRecognizer(_settings(reads, rec_img_shape=[3, 48, 320], rec_batch_num=1))
+
+    def read(self, pixels: Pixels) -> Reading:
+        """The text of a picture, lines in the order in which people read; empty where there is none."""
+        with self._lock:
+            lines, sure = self._lines(pixels)
+        if not lines:
+            return Reading("", 0.0)
+        lengths = [len(line.text) for line in lines]
+        height, width = pixels.shape[:2]
+        text = "\n".join(block.text for block in messages(paragraphs(lines), width, height))
+        return Reading(text, round(float(np.average(sure, weights=lengths)), 4))
+
+    def _lines(self, pixels: Pixels) -> tuple[list[Line], list[float]]:
+        """The lines found, and how sure each is."""
+        from rapidocr.ch_ppocr_rec import TextRecInput
+        from rapidocr.utils.process_img import get_rotate_crop_image
+
+        lines: list[Line] = []
+        sure: list[float] = []
+        for corners in self._found(pixels):
+            piece = get_rotate_crop_image(pixels, corners.copy())
+            if 0 in piece.shape:
+                continue
+            told = self._reads(TextRecInput(img=[piece], return_word_box=False))
+            text, score = " ".join(told.txts[0].split()), float(told.scores[0])
+            if text and score >= _LEAST_SURE:
+                lines.append(Line(text, corners))
+                sure.append(score)
+        return lines, sure
+
+    def _found(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Where lines are: their corners, shape (lines, 4, 2)."""
+        height, width = pixels.shape[:2]
+        if min(height, width) < _NARROWEST:
+            return np.zeros((0, 4, 2), np.float32)
+        scale = min(1.0, (FIRST_LOOK / (height * width)) ** 0.5)
+        found = self._looked(pixels, scale)
+        if len(found):
+            low = float(np.median(_heights(found))) * scale
+            if low < SMALL:
+                most = (SECOND_LOOK / (height * width)) ** 0.5
+                larger = min(scale * ENOUGH / low, most, LARGEST_SCALE)
+                if larger > scale:
+                    found = self._looked(pixels, larger)
+        return found
+
+    def _looked(self, pixels: Pixels, scale: float) -> NDArray[np.float32]:
+        """Where lines are in a picture that is looked at in another size."""
+        from PIL import Image
+
+        small = np.asarray(_scaled(Image.fromarray(pixels), scale))
+        height, width = small.shape[:2]
+        found = [np.zeros((0, 4, 2), np.float32)]
+        for region in _regions(small):
+            seen = self._finds(_filled(small[region.top : region.bottom, region.left : region.right]))
+            if seen.boxes is not None:
+                found.append(seen.boxes.astype(np.float32) + np.array([region.left, region.top], np.float32))
+        full = np.array([pixels.shape[1] / width, pixels.shape[0] / height], np.float32)
+        return np.concatenate(found) * full
+
+
+@cache
+def _reader() -> OcrReader:
+    """The one of this process."""
+    finds, reads = _FINDS.content(), _READS.content()
+    digest = hashlib.sha256(finds + reads).hexdigest()
+    threads = usable_cores()
+    sessions = [open_session(NAME, model, what=_WORD, extra=_EXTRA, threads=threads) for model in (finds, reads)]
+    try:
+        return OcrReader(f"{NAME} {digest}", *sessions)
+    except ImportError as error:
+        raise MissingExtraError(_WORD, extra=_EXTRA) from error
+
+
+def _settings(session: Any, **options: Any) -> Any:
+    """As the package takes them. Given a session it looks for no file."""
+    from omegaconf import OmegaConf
+    from rapidocr import EngineType, LangRec
+
+    usual = {"engine_type": EngineType.ONNXRUNTIME, "lang_type": LangRec.CH, "font_path": None, "session": session}
+    return OmegaConf.create({**usual, **options}, flags={"allow_objects": True})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the package from telling the error stream what it uses."""
+    log = logging.getLogger("RapidOCR")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _scaled(image: Image, scale: float) -> Image:
+    """A picture in another size."""
+    from PIL.Image import Resampling
+
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image if size == image.size else image.resize(size, Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _heights(corners: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Of lines: the shorter of their sides."""
+    across = np.linalg.norm(corners[:, 3] - corners[:, 0], axis=1)
+    along = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    return np.minimum(across, along)
+
+
+_EDGE = 12  # grey levels between neighbours that are more than shades
+_NOISE = 6.0  # times the median step between neighbours is more than noise
+_BUSY = 8.0  # grey levels: where the median step is larger, nothing is blank
+_ROOM = 24  # pixels that stay around what is not blank
+_STEP = 32  # sides that the model takes are multiples of it
+
+
+def _regions(pixels: Pixels) -> list[_Region]:
+    """The parts of a picture that are not blank: bands across it, without their blank ends."""
+    height, width = pixels.shape[:2]
+    grey = pixels.mean(axis=2, dtype=np.float32)
+    steps = np.zeros((height, width), np.float32)
+    steps[:, 1:] = np.abs(np.diff(grey, axis=1))
+    steps[1:] = np.maximum(steps[1:], np.abs(np.diff(grey, axis=0)))
+    usual = float(np.median(steps))
+    if usual > _BUSY:
+        return [_Region(0, height, 0, width)]
+    marked = steps > max(_EDGE, _NOISE * usual)
+    regions = []
+    for top, bottom in _runs(marked.any(axis=1)):
+        columns = _runs(marked[top:bottom].any(axis=0))
+        regions.append(_Region(top, bottom, columns[0][0], columns[-1][1]))
+    return regions
+
+
+def _runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where marks are, with room around them: each run's begin and end.
+
+    Example:
+        >>> _runs(np.arange(300) == 100), _runs(np.zeros(300, dtype=bool))
+        ([(76, 125)], [])
+    """
+    found: list[tuple[int, int]] = []
+    for place in np.flatnonzero(marked).tolist():
+        begin, end = max(0, place - _ROOM), min(len(marked), place + 1 + _ROOM)
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _filled(pixels: Pixels) -> Pixels:
+    """A part of a picture that grew, by its own edge, to sides that the model takes, so that it need not be squeezed."""
+    height, width = pixels.shape[:2]
+    return np.ascontiguousarray(np.pad(pixels, ((0, -height % _STEP), (0, -width % _STEP), (0, 0)), mode="edge"))
