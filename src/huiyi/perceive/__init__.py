@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
+from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.encoders.ocr import ocr
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import ImagePerceiver
-from huiyi.perceive.media import Upkeep
+from huiyi.perceive.media import Upkeep, left_out
 from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
@@ -68,7 +69,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver",
-    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "perceivable", "perceiver", "said",
-    "said_before", "stood_in", "terms",
+    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
+    "ImagePerceiver", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out",
+    "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from huiyi.errors import OptionError, did_you_mean
-from huiyi.perceive import PERCEIVERS
+from huiyi.perceive import PERCEIVERS, Upkeep
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.pretexts import PRETEXTS
 from huiyi.train.tuning.tracking import TRACKERS, Tracker
@@ -33,6 +33,7 @@ class Session:
         folder: Where it keeps what survives an interruption.
         resume: Whether to go on with what is there.
         tracker: Keeps the figures of each epoch.
+        upkeep: Where what is perceived in media is kept, and what happens to those that cannot be read.
     """
 
     progress: Progress | None = None
@@ -40,6 +41,7 @@ class Session:
     folder: Path | None = None
     resume: bool = False
     tracker: Tracker | None = None
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,10 @@ def see(given: Assignment) -> Seen:
     signals = given.config.signals or perceivable(records)
     known = given.perception.names if given.perception else ()
     fresh = Perception([name for name in signals if name not in known])
+    fresh.keep_up(given.session.upkeep)
     fresh.fit([*records, *named, *given.unlabelled])
     perception = given.perception.joined(fresh) if given.perception else fresh
+    perception.keep_up(given.session.upkeep)
     tick = ticks(given.session.progress, "reading", len(records) * len(perception.names))
     context = perception.perceive(records, tick=tick)
     return Seen(perception, context, perception.perceive(named), [(name, column) for _, name, column in texts])
