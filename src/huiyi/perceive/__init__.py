@@ -9,7 +9,7 @@ from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.encoders.ocr import ocr
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import ImagePerceiver
-from huiyi.perceive.media import Upkeep, left_out
+from huiyi.perceive.media import MediaKind, Upkeep, left_out
 from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
@@ -69,7 +69,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
-    "ImagePerceiver", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out",
-    "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
+    "MARK", "PERCEIVERS", "PICTURES", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
+    "ImagePerceiver", "MediaKind", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver",
+    "left_out", "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip

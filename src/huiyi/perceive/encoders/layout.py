@@ -119,7 +119,7 @@ def _upright(line: Line, slant: float, centre: NDArray[np.floating]) -> Block:
     corners = (line.corners - centre) @ turn + centre
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     height = np.linalg.norm(line.corners[3] - line.corners[0])
-    return Block(line.text, *map(float, (left, top, right, bottom)), float(height))
+    return Block(line.text, float(left), float(top), float(right), float(bottom), float(height))
 
 
 def _merged(blocks: Sequence[Block], continues: Callable[[Block, Block], bool]) -> list[Block]:

@@ -91,11 +91,11 @@ def prepared(content: bytes, name: str) -> Pixels:
 
 
 def pack(reading: Reading) -> bytes:
-    """As bytes.
+    r"""As bytes.
 
     Example:
-        >>> unpack(pack(Reading("两行\\nof text", 0.9)))
-        Reading(text='两行\\nof text', confidence=0.9)
+        >>> unpack(pack(Reading("两行\nof text", 0.9)))
+        Reading(text='两行\nof text', confidence=0.9)
     """
     return f"{reading.confidence!r}\n{reading.text}".encode()
 
@@ -132,7 +132,9 @@ class OcrReader:
         self.maker = maker
         self._lock = Lock()
         with _quiet():
-            self._finds = TextDetector(_settings(finds, limit_type="max", limit_side_len=10**6, max_candidates=_MOST_LINES))
+            self._finds = TextDetector(
+                _settings(finds, limit_type="max", limit_side_len=10**6, max_candidates=_MOST_LINES)
+            )
             self._reads = TextRecognizer(_settings(reads, rec_img_shape=[3, 48, 320], rec_batch_num=1))
 
     def read(self, pixels: Pixels) -> Reading:
@@ -157,7 +159,7 @@ class OcrReader:
             piece = get_rotate_crop_image(pixels, corners.copy())
             if 0 in piece.shape:
                 continue
-            told = self._reads(TextRecInput(img=[piece], return_word_box=False))
+            told: Any = self._reads(TextRecInput(img=[piece], return_word_box=False))
             text, score = " ".join(told.txts[0].split()), float(told.scores[0])
             if text and score >= _LEAST_SURE:
                 lines.append(Line(text, corners))
@@ -241,7 +243,8 @@ def _heights(corners: NDArray[np.float32]) -> NDArray[np.floating]:
     """Of lines: the shorter of their sides."""
     across = np.linalg.norm(corners[:, 3] - corners[:, 0], axis=1)
     along = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
-    return np.minimum(across, along)
+    found: NDArray[np.floating] = np.minimum(across, along)
+    return found
 
 
 _EDGE = 12  # grey levels between neighbours that are more than shades
@@ -261,24 +264,24 @@ def _regions(pixels: Pixels) -> list[_Region]:
     usual = float(np.median(steps))
     if usual > _BUSY:
         return [_Region(0, height, 0, width)]
-    marked = steps > max(_EDGE, _NOISE * usual)
+    marked: NDArray[np.bool_] = steps > max(_EDGE, _NOISE * usual)
     regions = []
-    for top, bottom in _runs(marked.any(axis=1)):
-        columns = _runs(marked[top:bottom].any(axis=0))
+    for top, bottom in _runs(np.flatnonzero(marked.any(axis=1)), height):
+        columns = _runs(np.flatnonzero(marked[top:bottom].any(axis=0)), width)
         regions.append(_Region(top, bottom, columns[0][0], columns[-1][1]))
     return regions
 
 
-def _runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where marks are, with room around them: each run's begin and end.
+def _runs(marked: NDArray[np.intp], length: int) -> list[tuple[int, int]]:
+    """Where marks are along a side, with room around them: each run's begin and end.
 
     Example:
-        >>> _runs(np.arange(300) == 100), _runs(np.zeros(300, dtype=bool))
-        ([(76, 125)], [])
+        >>> _runs(np.array([100, 110, 290]), 300), _runs(np.array([], dtype=int), 300)
+        ([(76, 135), (266, 300)], [])
     """
     found: list[tuple[int, int]] = []
-    for place in np.flatnonzero(marked).tolist():
-        begin, end = max(0, place - _ROOM), min(len(marked), place + 1 + _ROOM)
+    for place in marked.tolist():
+        begin, end = max(0, place - _ROOM), min(length, place + 1 + _ROOM)
         if found and begin <= found[-1][1]:
             found[-1] = (found[-1][0], end)
         else:
@@ -287,6 +290,6 @@ def _runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _filled(pixels: Pixels) -> Pixels:
-    """A part of a picture that grew, by its own edge, to sides that the model takes, so that it need not be squeezed."""
+    """A part of a picture, its edge repeated until its sides are ones that the model takes."""
     height, width = pixels.shape[:2]
     return np.ascontiguousarray(np.pad(pixels, ((0, -height % _STEP), (0, -width % _STEP), (0, 0)), mode="edge"))

@@ -21,7 +21,9 @@ _DOTS = 360  # in which phones measure: a screen is about as many wide
 _STATUS, _TOP, _BOTTOM = 45, 80, 90  # dots: how far from an edge the middle of what stands in a bar may be
 _SHORT = 30  # characters: what is longer is no title and no prompt
 
-_STATE = re.compile(r"\d{1,2}[:：.]\d{2}(?!\d)|[012]?\d[0-5]\d$|\d{1,3}%$")  # a clock, its colon not seen maybe; a charge
+_STATE = re.compile(
+    r"\d{1,2}[:：.]\d{2}(?!\d)|[012]?\d[0-5]\d$|\d{1,3}%$"
+)  # a clock, its colon not seen maybe; a charge
 _MOMENT = (
     r"\d{1,2}[:：]\d{2}(?::\d{2})?|today|yesterday|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
     r"|今天|昨天|前天|凌晨|早上|上午|中午|下午|晚上|星期[一二三四五六日天]|周[一二三四五六日天]|\d{1,2}月\d{1,2}日"
