@@ -55,7 +55,7 @@ _NARROWEST = 8  # pixels: a picture with a side below it has no room for a lette
 _LEAST_SURE = 0.5
 _MOST_LINES = 400
 
-_WORD = "Pictures"
+_WORD = "Texts in pictures"
 _EXTRA = "image"
 
 
