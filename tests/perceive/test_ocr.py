@@ -87,6 +87,11 @@ def test_dark_turned_and_small_ones() -> None:
     assert [reading.text for reading in read(dark, turned, small)] == [alone, both, alone]
 
 
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_picture_on_its_side_or_its_head(turn: int) -> None:
+    assert read(CARD.rotate(turn, expand=True))[0].text == "Where is my card? It has not arrived."
+
+
 def test_of_a_phones_screen_only_the_messages_count() -> None:
     said = ("9:41", 20, 8), ("88%", 310, 8), ("Anna", 160, 50), ("Today 10:32", 120, 110), ("Message", 40, 590)
     screen = drawn(*said, ("where is my card", 30, 200), width=360, height=640, size=20)
@@ -182,8 +187,8 @@ def test_other_models_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def line(text: str, left: float, top: float, *, height: float = 20, turn: float = 0) -> Line:
-    width = 10 * len(text)
-    corners = np.array([[left, top]]) + [[0, 0], [width, 0], [width, height], [0, height]]
+    right, bottom = left + 10 * len(text), top + height
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     angle = np.radians(turn)
     return Line(text, corners @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]))
 

@@ -35,10 +35,12 @@ class Line:
     Attributes:
         text: What it says.
         corners: In pixels, clockwise from where it begins above, shape (4, 2).
+        confidence: How sure the reader is, 0 to 1.
     """
 
     text: str
     corners: NDArray[np.floating]
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)

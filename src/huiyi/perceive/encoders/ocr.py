@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -53,6 +53,7 @@ LARGEST_SCALE = 3.0
 
 _NARROWEST = 8  # pixels: a picture with a side below it has no room for a letter
 _LEAST_SURE = 0.5
+_UPRIGHT = 0.85  # how sure the reader is of lines that do not stand on their heads, by far
 _MOST_LINES = 400
 
 _WORD = "Texts in pictures"
@@ -140,31 +141,40 @@ class OcrReader:
     def read(self, pixels: Pixels) -> Reading:
         """The text of a picture, lines in the order in which people read; empty where there is none."""
         with self._lock:
-            lines, sure = self._lines(pixels)
+            pixels, lines = self._upright(pixels)
+        lines = [line for line in lines if line.text and line.confidence >= _LEAST_SURE]
         if not lines:
             return Reading("", 0.0)
-        lengths = [len(line.text) for line in lines]
         height, width = pixels.shape[:2]
         text = "\n".join(block.text for block in messages(paragraphs(lines), width, height))
-        return Reading(text, round(float(np.average(sure, weights=lengths)), 4))
+        return Reading(text, round(_sureness(lines), 4))
 
-    def _lines(self, pixels: Pixels) -> tuple[list[Line], list[float]]:
-        """The lines found, and how sure each is."""
+    def _upright(self, pixels: Pixels) -> tuple[Pixels, list[Line]]:
+        """A picture, turned if its lines stand upright or upside down, and its lines."""
+        found = self._found(pixels)
+        if len(found) and np.median(_slopes(found)) > 1:
+            pixels = np.ascontiguousarray(np.rot90(pixels))
+            found = self._found(pixels)
+        lines = self._lines(pixels, found)
+        if not lines or _sureness(lines) >= _UPRIGHT:
+            return pixels, lines
+        over = np.ascontiguousarray(pixels[::-1, ::-1])
+        ends = np.array(pixels.shape[1::-1], np.float32) - 1
+        others = self._lines(over, ends - np.roll(found, 2, axis=1))
+        return (over, others) if _sureness(others) > _sureness(lines) else (pixels, lines)
+
+    def _lines(self, pixels: Pixels, found: NDArray[np.float32]) -> list[Line]:
+        """What lines say that were found at some places."""
         from rapidocr.ch_ppocr_rec import TextRecInput
         from rapidocr.utils.process_img import get_rotate_crop_image
 
-        lines: list[Line] = []
-        sure: list[float] = []
-        for corners in self._found(pixels):
+        lines = []
+        for corners in found:
             piece = get_rotate_crop_image(pixels, corners.copy())
-            if 0 in piece.shape:
-                continue
-            told: Any = self._reads(TextRecInput(img=[piece], return_word_box=False))
-            text, score = " ".join(told.txts[0].split()), float(told.scores[0])
-            if text and score >= _LEAST_SURE:
-                lines.append(Line(text, corners))
-                sure.append(score)
-        return lines, sure
+            if 0 not in piece.shape:
+                told: Any = self._reads(TextRecInput(img=[piece], return_word_box=False))
+                lines.append(Line(" ".join(told.txts[0].split()), corners, float(told.scores[0])))
+        return lines
 
     def _found(self, pixels: Pixels) -> NDArray[np.float32]:
         """Where lines are: their corners, shape (lines, 4, 2)."""
@@ -237,6 +247,19 @@ def _scaled(image: Image, scale: float) -> Image:
 
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image if size == image.size else image.resize(size, Resampling.BICUBIC, reducing_gap=3.0)
+
+
+def _sureness(lines: Sequence[Line]) -> float:
+    """How sure the reader is of lines, by the mean over their characters."""
+    lengths = [len(line.text) for line in lines]
+    return float(np.dot(lengths, [line.confidence for line in lines]) / max(1, sum(lengths)))
+
+
+def _slopes(corners: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Of lines: how far they go down, for each pixel that they go along."""
+    down, along = np.abs(corners[:, 2] - corners[:, 0]).T[::-1]
+    found: NDArray[np.floating] = down / np.maximum(along, 1)
+    return found
 
 
 def _heights(corners: NDArray[np.float32]) -> NDArray[np.floating]:
