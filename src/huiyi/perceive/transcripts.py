@@ -54,7 +54,8 @@ class TranscriptPerceiver:
         if not kept:
             self.is_idle = True
             return
-        sample = kept[:: -(-len(kept) // SAMPLE)]
+        # Not every so many, since media may come in turns; and the same ones every time.
+        sample = [kept[place] for place in np.random.default_rng(0).permutation(len(kept))[:SAMPLE]]
         # What is broken is told when all are perceived.
         quiet = Upkeep(self.upkeep.cache, lambda _: None)
         read = sum(reading is not None for reading in self._read(sample, quiet))

@@ -50,6 +50,7 @@ SECOND_LOOK = 2_000_000
 SMALL = 18  # pixels: where lines are lower at the first look, there is a second
 ENOUGH = 26  # pixels: as high as these become
 LARGEST_SCALE = 3.0
+LONGEST = 16_000  # pixels of a side that is looked at: a strip has few pixels, but what looks at it fills them up
 
 _NARROWEST = 8  # pixels: a picture with a side below it has no room for a letter
 _LEAST_SURE = 0.5
@@ -181,13 +182,14 @@ class OcrReader:
         height, width = pixels.shape[:2]
         if min(height, width) < _NARROWEST:
             return np.zeros((0, 4, 2), np.float32)
-        scale = min(1.0, (FIRST_LOOK / (height * width)) ** 0.5)
+        bound = LONGEST / max(height, width)
+        scale = min(1.0, bound, (FIRST_LOOK / (height * width)) ** 0.5)
         found = self._looked(pixels, scale)
         if len(found):
             low = float(np.median(_heights(found))) * scale
             if low < SMALL:
                 most = (SECOND_LOOK / (height * width)) ** 0.5
-                larger = min(scale * ENOUGH / low, most, LARGEST_SCALE)
+                larger = min(scale * ENOUGH / low, most, bound, LARGEST_SCALE)
                 if larger > scale:
                     found = self._looked(pixels, larger)
         return found
