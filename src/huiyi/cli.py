@@ -80,6 +80,12 @@ def train(
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
     ] = "",
+    image_encoder: Annotated[
+        str,
+        typer.Option(
+            "--image-encoder", metavar="ID", help="What looks at pictures: a folder or hub id.", show_default=False
+        ),
+    ] = "",
     tune: Annotated[
         str, typer.Option(metavar="METHOD", help="head, full, lora, adalora, prefix or adapters.")
     ] = "full",
@@ -122,6 +128,7 @@ def train(
         seed=seed,
         effort=effort,
         encoder=encoder,
+        image_encoder=image_encoder,
         tune=tune,
         pretexts=tuple(_listed(pretext)),
         minutes=minutes,

@@ -159,7 +159,7 @@ class Perception:
         """What is perceived as it would be for any task: the part that learnt no labels."""
         perception = Perception(())
         for name, perceiver in self._perceivers.items():
-            if not isinstance(perceiver, BackbonePerceiver) or not perceiver.tuned:
+            if not isinstance(perceiver, BackbonePerceiver | ImagePerceiver) or not perceiver.tuned:
                 perception.add(name, perceiver)
         return perception
 

@@ -8,7 +8,7 @@ from huiyi.perceive.base import Perceiver
 from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.encoders.ocr import ocr
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
-from huiyi.perceive.image import ImagePerceiver
+from huiyi.perceive.image import IMAGE, ImagePerceiver
 from huiyi.perceive.media import MediaKind, Upkeep, left_out
 from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.text import TextPerceiver, said, said_before
@@ -62,6 +62,8 @@ def perceiver(name: str) -> Perceiver:
     """
     if name.startswith(MARK):
         return BackbonePerceiver(name)
+    if name.startswith(IMAGE):
+        return ImagePerceiver(name=name)
     if name not in PERCEIVERS:
         known = ", ".join(PERCEIVERS)
         raise OptionError(f"signal {name!r} is not known; expected some of: {known}.{did_you_mean(name, PERCEIVERS)}")
@@ -69,7 +71,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "PICTURES", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
-    "ImagePerceiver", "MediaKind", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver",
-    "left_out", "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
+    "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "BackbonePerceiver", "FeatureCache", "Field",
+    "FieldsPerceiver", "ImagePerceiver", "MediaKind", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep",
+    "WordsPerceiver", "left_out", "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip

@@ -21,7 +21,8 @@ from huiyi.values import Record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIGNAL = "image"
+IMAGE = "image@"
+"""How the signals of encoders begin that learnt labels: what stands behind it tells them apart."""
 
 _MODEL = "encoder.onnx"
 
@@ -31,6 +32,8 @@ class ImagePerceiver:
 
     Args:
         encoder: Taken instead of EfficientNet-lite0, which is made when the first picture comes.
+        name: Of the signal.
+        tuned: Whether the encoder learnt labels.
 
     Example:
         >>> signals, present = ImagePerceiver().perceive([Record(text="no picture")])
@@ -38,7 +41,8 @@ class ImagePerceiver:
         ((1, 1280), [False])
     """
 
-    def __init__(self, encoder: OnnxPictureEncoder | None = None) -> None:
+    def __init__(self, encoder: OnnxPictureEncoder | None = None, *, name: str = "image", tuned: bool = False) -> None:
+        self.name, self.tuned = name, tuned
         self.kind = PICTURES
         self.upkeep = Upkeep()
         self._encoder = encoder
@@ -69,16 +73,17 @@ class ImagePerceiver:
                     signal[row], present[row] = np.mean(features, axis=0), True
         elif tick is not None:
             tick(len(records))
-        return {SIGNAL: signal}, present
+        return {self.name: signal}, present
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The bytes of the ONNX file, which become a file of the saved model."""
         tool = self._tool()
-        config = {"encoder": tool.name, "side": tool.side, "width": tool.width}
+        config = {"encoder": tool.name, "side": tool.side, "width": tool.width, "tuned": self.tuned}
         return {_MODEL: np.frombuffer(tool.model, dtype=np.uint8)}, config
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
+        self.tuned = config["tuned"]
         model = arrays[_MODEL].tobytes()
         self._encoder = OnnxPictureEncoder(config["encoder"], model, side=config["side"], width=config["width"])
 

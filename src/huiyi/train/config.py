@@ -55,6 +55,8 @@ class TrainConfig:
         effort: One of ``EFFORTS``.
         encoder: The backbone that is tuned: a packaged one by name, a folder,
             or an id on the hub; chosen by the language of the texts when empty.
+        image_encoder: What looks at pictures, by a folder or an id on the hub, instead of the packaged encoder.
+            It is not tuned.
         tune: Which of its parameters train, one of ``METHODS``.
         pretexts: What a backbone learns from unlabelled texts alone before it
             is tuned, some of ``PRETEXTS``; they seldom help one that learnt from much text.
@@ -71,6 +73,7 @@ class TrainConfig:
     seed: int = 0
     effort: str = "fast"
     encoder: str = ""
+    image_encoder: str = ""
     tune: str = "full"
     pretexts: tuple[str, ...] = ()
     minutes: float = 60.0
