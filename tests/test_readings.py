@@ -12,8 +12,8 @@ import pytest
 
 import huiyi
 from huiyi import Model, TrainConfig
-from huiyi.errors import MissingExtraError
-from huiyi.perceive import PERCEIVERS, PICTURES, READERS, TranscriptPerceiver
+from huiyi.errors import DataError, MissingExtraError
+from huiyi.perceive import PERCEIVERS, PICTURES, READERS, TranscriptPerceiver, Upkeep
 from huiyi.perceive.media import Sense
 from huiyi.values import Media, Reading, Record, Turn
 
@@ -71,6 +71,25 @@ def test_a_picture_is_decided_on_as_its_text_is(reader: list[str], texts: Model)
 def test_what_says_nothing_is_declined(reader: list[str], texts: Model) -> None:
     blank = texts.decide(pictured(" "))
     assert (blank.kind, blank.in_scope, blank.readings) == ("decline", 0, {})
+
+
+def test_what_cannot_be_read_is_told_or_excused(monkeypatch: pytest.MonkeyPatch, words_only: TrainConfig) -> None:
+    """From the first picture on."""
+
+    def refuse(content: bytes, name: str) -> bytes:
+        raise DataError(f"{name} is broken")
+
+    sense: Sense[bytes, Reading] = Sense(
+        PICTURES, "none", refuse, lambda _: [], lambda _: b"", lambda _: Reading("", 0)
+    )
+    install(monkeypatch, lambda: sense)
+    model, excused = huiyi.train(SAID, config=words_only), list[str]()
+    with pytest.raises(DataError, match="a picture given as bytes is broken"):
+        model.decide(pictured("card"))
+    model = huiyi.train(SAID, config=words_only)
+    model.perception.keep_up(Upkeep(excuse=excused.append))
+    assert model.decide(pictured("card")).kind == "decline"
+    assert excused == ["a picture given as bytes is broken"]
 
 
 def test_a_saved_one_reads_too(reader: list[str], texts: Model, tmp_path: Path) -> None:
