@@ -87,6 +87,12 @@ def test_dark_turned_and_small_ones() -> None:
     assert [reading.text for reading in read(dark, turned, small)] == [alone, both, alone]
 
 
+def test_colours_that_are_as_bright() -> None:
+    image = Image.new("RGB", (420, 80), (0, 0, 200))
+    ImageDraw.Draw(image).text((20, 20), "Where is my card?", (200, 0, 0), ImageFont.load_default(24))
+    assert read(image)[0].text == "Where is my card?"
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_a_picture_on_its_side_or_its_head(turn: int) -> None:
     assert read(CARD.rotate(turn, expand=True))[0].text == "Where is my card? It has not arrived."

@@ -18,7 +18,6 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import MissingExtraError
+from huiyi.perceive.encoders.blanks import filled, regions
 from huiyi.perceive.encoders.layout import Line, paragraphs
 from huiyi.perceive.encoders.onnx import open_session, usable_cores
 from huiyi.perceive.encoders.packaged import Packaged
@@ -106,16 +106,6 @@ def unpack(content: bytes) -> Reading:
     """Take back what ``pack`` gave."""
     confidence, _, text = content.decode().partition("\n")
     return Reading(text, float(confidence))
-
-
-@dataclass(frozen=True)
-class _Region:
-    """A part of a picture, ends exclusive."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 class OcrReader:
@@ -201,8 +191,8 @@ class OcrReader:
         small = np.asarray(_scaled(Image.fromarray(pixels), scale))
         height, width = small.shape[:2]
         found = [np.zeros((0, 4, 2), np.float32)]
-        for region in _regions(small):
-            seen = self._finds(_filled(small[region.top : region.bottom, region.left : region.right]))
+        for region in regions(small):
+            seen = self._finds(filled(small[region.top : region.bottom, region.left : region.right]))
             if seen.boxes is not None:
                 found.append(seen.boxes.astype(np.float32) + np.array([region.left, region.top], np.float32))
         full = np.array([pixels.shape[1] / width, pixels.shape[0] / height], np.float32)
@@ -270,51 +260,3 @@ def _heights(corners: NDArray[np.float32]) -> NDArray[np.floating]:
     along = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     found: NDArray[np.floating] = np.minimum(across, along)
     return found
-
-
-_EDGE = 12  # grey levels between neighbours that are more than shades
-_NOISE = 6.0  # times the median step between neighbours is more than noise
-_BUSY = 8.0  # grey levels: where the median step is larger, nothing is blank
-_ROOM = 24  # pixels that stay around what is not blank
-_STEP = 32  # sides that the model takes are multiples of it
-
-
-def _regions(pixels: Pixels) -> list[_Region]:
-    """The parts of a picture that are not blank: bands across it, without their blank ends."""
-    height, width = pixels.shape[:2]
-    grey = pixels.mean(axis=2, dtype=np.float32)
-    steps = np.zeros((height, width), np.float32)
-    steps[:, 1:] = np.abs(np.diff(grey, axis=1))
-    steps[1:] = np.maximum(steps[1:], np.abs(np.diff(grey, axis=0)))
-    usual = float(np.median(steps))
-    if usual > _BUSY:
-        return [_Region(0, height, 0, width)]
-    marked: NDArray[np.bool_] = steps > max(_EDGE, _NOISE * usual)
-    regions = []
-    for top, bottom in _runs(np.flatnonzero(marked.any(axis=1)), height):
-        columns = _runs(np.flatnonzero(marked[top:bottom].any(axis=0)), width)
-        regions.append(_Region(top, bottom, columns[0][0], columns[-1][1]))
-    return regions
-
-
-def _runs(marked: NDArray[np.intp], length: int) -> list[tuple[int, int]]:
-    """Where marks are along a side, with room around them: each run's begin and end.
-
-    Example:
-        >>> _runs(np.array([100, 110, 290]), 300), _runs(np.array([], dtype=int), 300)
-        ([(76, 135), (266, 300)], [])
-    """
-    found: list[tuple[int, int]] = []
-    for place in marked.tolist():
-        begin, end = max(0, place - _ROOM), min(length, place + 1 + _ROOM)
-        if found and begin <= found[-1][1]:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((begin, end))
-    return found
-
-
-def _filled(pixels: Pixels) -> Pixels:
-    """A part of a picture, its edge repeated until its sides are ones that the model takes."""
-    height, width = pixels.shape[:2]
-    return np.ascontiguousarray(np.pad(pixels, ((0, -height % _STEP), (0, -width % _STEP), (0, 0)), mode="edge"))
