@@ -434,8 +434,36 @@ def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
     refused(run("decide", "model"), "nothing to decide on; expected a text")
 
 
-def test_a_model_that_looks_at_no_pictures_says_so(run: Run, saved: Path, tmp_path: Path) -> None:
-    refused(run("decide", saved, "a ticket", "--image", "cat.png"), "--image: the model has learnt from no pictures")
+def test_a_picture_of_a_text_is_read(run: Run, saved: Path, tmp_path: Path) -> None:
+    """By a model that has learnt from texts alone; and what was read is shown."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    said = "two beds to Osprey Bay tonight"
+    image = Image.new("RGB", (420, 60), "white")
+    ImageDraw.Draw(image).text((20, 16), said, "black", ImageFont.load_default(24))
+    image.save(tmp_path / "shot.png")
+    by_text, by_picture = (
+        json.loads(run("decide", saved, *given, "--json").out) for given in ([said], ["--image", "shot.png"])
+    )
+    assert by_picture["readings"]["ocr"]["text"] == said
+    assert (by_picture["label"], by_picture["probability"]) == (by_text["label"], by_text["probability"])
+    ended = run("decide", saved, "--image", "shot.png")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == f"read in the picture: “{said}”"
+    assert f"图中文字：“{said}”" in run("decide", saved, "--image", "shot.png", "--lang", "zh").out
+    assert "read in" not in run("decide", saved, said, "--image", "shot.png").out
+    image.crop((0, 0, 420, 5)).save(tmp_path / "blank.png")
+    assert "nothing in it that the model listens to" in run("decide", saved, "--image", "blank.png").out
+    refused(run("decide", saved, "--image", "nowhere.png"), "nowhere.png is not there. Expected a picture in")
+
+
+def test_a_model_that_neither_looks_nor_reads_says_so(run: Run, tmp_path: Path) -> None:
+    rows = [("gold", "first"), ("free", "later")] * 6
+    assert (
+        run("train", write(tmp_path / "plans.csv", rows, "plan,intent"), "--out", "model", "--fields", "plan").code == 0
+    )
+    ended = run("decide", "model", "--field", "plan=gold", "--image", "cat.png")
+    refused(ended, "--image: the model has learnt from no pictures, and from no texts as which")
 
 
 @pytest.mark.slow

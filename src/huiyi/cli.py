@@ -99,7 +99,7 @@ def train(
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[
-        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image.")
+        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, ocr.")
     ] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
@@ -215,7 +215,8 @@ def decide(
         ),
     ] = None,
     image: Annotated[
-        list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture that came along; one or more.")
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
     ] = None,
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
@@ -233,7 +234,7 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
-    from huiyi.perceive import left_out
+    from huiyi.perceive import PICTURES, left_out
     from huiyi.pipeline import batched, load
     from huiyi.values import Media, Record
 
@@ -266,8 +267,11 @@ def decide(
     )
     _check_answers(record, model.tasks)
     _check_fields(record, model.fields)
-    if image and "image" not in model.perception.names:
-        raise OptionError("--image: the model has learnt from no pictures; expected one that has. Leave the option out")
+    if image and not model.perception.takes(PICTURES):
+        raise OptionError(
+            "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
+            "one that has. Leave the option out"
+        )
     decision = model.decide(record, explain=explain)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
@@ -334,6 +338,7 @@ def demo(
     _print_training(model, language)
     console.print(figures_table(evaluation, language=language))
     _print_examples(model, evaluation.records, evaluation.decisions)
+    _print_media(model, language)
     write_report(evaluation, report, language=language)
     console.print(f"\n→ {report}", markup=False, highlight=False)
 
@@ -587,6 +592,29 @@ def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence
                     break
 
 
+def _print_media(model: Model, language: str) -> None:
+    """What the desk's model, which learnt from texts, makes of pictures and recordings of messages."""
+    from huiyi.data.desk import desk
+    from huiyi.errors import MissingExtraError
+
+    words = {
+        "en": {"screens": "messages as pictures", "voices": "messages as recordings", "right": "told right"},
+        "zh": {"screens": "条图片形式的消息", "voices": "条录音形式的消息", "right": "条判断正确"},
+    }[language]
+    for part in ("screens", "voices"):
+        records = desk(part).records
+        try:
+            decisions = model.decide_all(records)
+        except MissingExtraError as error:
+            _print_notices([str(error)])
+            continue
+        pairs = list(zip(records, decisions, strict=True))
+        right = sum(decision.label == record.labels["intent"] for record, decision in pairs)
+        told = f"\n{len(records)} {words[part]}, {right} {words['right']}"
+        shown = next((decision for _, decision in pairs if decision.kind == "act"), decisions[0])
+        _console().print("\n".join([told, *_in_words(shown, model, "", language)]), markup=False, highlight=False)
+
+
 _KINDS = {
     "en": {
         "act": "act",
@@ -595,6 +623,7 @@ _KINDS = {
         "familiar": "as strange as {:.1%} of what is in scope",
         "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
+        "ocr": "read in the picture: “{}”",
     },
     "zh": {
         "act": "执行",
@@ -603,18 +632,28 @@ _KINDS = {
         "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
+        "ocr": "图中文字：“{}”",
     },
 }
 
 
 def _in_words(decision: Decision, model: Model, text: str, language: str) -> list[str]:
-    """A decision for people, task by task."""
+    """A decision for people, task by task, and what was read in pictures and heard in recordings."""
+    text = text if text.strip() else "\n".join(reading.text for reading in decision.readings.values())
+    read = _readings_in_words(decision, language)
     if not decision.tasks:
-        return _one_in_words(decision, model.task, text, language)
-    return [
+        return [*read, *_one_in_words(decision, model.task, text, language)]
+    return read + [
         f"{task.name}: {line}" if number == 0 else line
         for task in model.tasks
         for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
+    ]
+
+
+def _readings_in_words(decision: Decision, language: str) -> list[str]:
+    """What was read in pictures and heard in recordings, for people: a line each."""
+    return [
+        _KINDS[language][source].format(" ".join(reading.text.split())) for source, reading in decision.readings.items()
     ]
 
 

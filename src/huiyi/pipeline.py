@@ -23,6 +23,7 @@ from huiyi.perceive import (
     BackbonePerceiver,
     FieldsPerceiver,
     ImagePerceiver,
+    MediaKind,
     Perceiver,
     TranscriptPerceiver,
     Upkeep,
@@ -85,8 +86,9 @@ class Perception:
         Pictures and recordings, if nothing else is learnt from such, are read
         as the text of a record that has none.
         """
+        stand_ins = self._stand_ins()
         self._equip()
-        records, readings = stood_in(records, self._stand_ins())
+        records, readings = stood_in(records, stand_ins)
         signals: dict[str, Signal] = {}
         present: list[Any] = []
         tokens: dict[str, Ragged] = {}
@@ -125,17 +127,25 @@ class Perception:
             if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver):
                 perceiver.upkeep = self._upkeep
 
-    def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
-        """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
-        if not any(source_of(name) == "text" for name in self._perceivers):
-            return {}
-        looked_at = {
+    def takes(self, kind: MediaKind) -> bool:
+        """Whether anything is made of pictures, or of recordings: looked at, listened to, or read as a text."""
+        return kind in self._looked_at() or any(reader.kind == kind for reader in self._stand_ins().values())
+
+    def _looked_at(self) -> set[MediaKind]:
+        """The kinds of media that some perceiver has learnt from."""
+        return {
             perceiver.kind
             for perceiver in self._perceivers.values()
             if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver)
         }
+
+    def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
+        """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
+        if not any(source_of(name) == "text" for name in self._perceivers):
+            return {}
         for name, make in READERS.items():
             self._readers.setdefault(name, make())
+        looked_at = self._looked_at()
         return {name: reader for name, reader in self._readers.items() if reader.kind not in looked_at}
 
     def keep(self, signals: Collection[str]) -> None:

@@ -6,9 +6,11 @@ from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.cache import FeatureCache
+from huiyi.perceive.encoders.ocr import ocr
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import IMAGE, ImagePerceiver
-from huiyi.perceive.media import Upkeep, left_out
+from huiyi.perceive.media import MediaKind, Upkeep, left_out
+from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
 from huiyi.perceive.words import WordsPerceiver, terms
@@ -21,10 +23,13 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "fields": FieldsPerceiver,
     "fields text": lambda: TextPerceiver(written, prefix="fields "),
     "image": ImagePerceiver,
+    "ocr": lambda: TranscriptPerceiver("ocr", PICTURES, ocr),
 }
 """What can be perceived without training, by name."""
 
-READERS: dict[str, Callable[[], TranscriptPerceiver]] = {}
+READERS: dict[str, Callable[[], TranscriptPerceiver]] = {
+    "ocr": lambda: TranscriptPerceiver("ocr", PICTURES, ocr),
+}
 """What reads media as text, by name. Each is among PERCEIVERS too."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {
@@ -34,6 +39,7 @@ _HOLDS: dict[str, Callable[[Record], bool]] = {
     "fields": lambda record: bool(record.fields),
     "fields text": lambda record: any(map(is_prose, record.fields.values())),
     "image": lambda record: bool(record.images),
+    "ocr": lambda record: bool(record.images),
 }
 """Whether a record has anything for each of PERCEIVERS."""
 
@@ -65,7 +71,7 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "IMAGE", "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "FeatureCache", "Field", "FieldsPerceiver",
-    "ImagePerceiver", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out",
-    "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
+    "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "BackbonePerceiver", "FeatureCache", "Field",
+    "FieldsPerceiver", "ImagePerceiver", "MediaKind", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep",
+    "WordsPerceiver", "left_out", "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip

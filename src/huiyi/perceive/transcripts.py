@@ -46,11 +46,16 @@ class TranscriptPerceiver:
         self._make = make
         self._texts = TextPerceiver(prefix=f"{source} ")
         self._sense: Sense[Any, Reading] | None = None
+        self._maker: str | None = None
 
     def fit(self, records: Sequence[Record]) -> None:
         """Find out whether it is worth reading, by a sample of the records."""
         kept = [record for record in records if self.kind.of(record)]
-        sample = kept[:: -(-len(kept) // SAMPLE) or 1]
+        if not kept:
+            self.is_idle = True
+            return
+        # Not every so many, since media may come in turns; and the same ones every time.
+        sample = [kept[place] for place in np.random.default_rng(0).permutation(len(kept))[:SAMPLE]]
         # What is broken is told when all are perceived.
         quiet = Upkeep(self.upkeep.cache, lambda _: None)
         read = sum(reading is not None for reading in self._read(sample, quiet))
@@ -69,7 +74,9 @@ class TranscriptPerceiver:
             DataError: Some cannot be read.
             MissingExtraError: What reads is not installed.
         """
-        if self.is_idle:
+        if self.is_idle or not any(map(self.kind.of, records)):  # then nothing that reads need be installed
+            if tick is not None:
+                tick(len(records))
             return (None,) * len(records)
         return self._read(records, self.upkeep, tick)
 
@@ -88,32 +95,33 @@ class TranscriptPerceiver:
     def to_arrays(self) -> tuple[Mapping[str, Array], Mapping[str, Any]]:
         """Which sense reads, and which encoder understands it."""
         arrays, config = self._texts.to_arrays()
-        return arrays, {**config, "reader": self._tool().maker, "is_idle": self.is_idle}
+        return arrays, {**config, "reader": self._maker or self._tool().maker, "is_idle": self.is_idle}
 
     def from_arrays(self, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> None:
-        """Take back what ``to_arrays`` gave. What reads is looked for when the first medium comes.
+        """Take back what ``to_arrays`` gave.
+
+        What reads is looked for when there is something to read. It must be the one of then.
 
         Raises:
             DataError: The encoder installed has other weights than the model was trained with.
         """
         self._texts.from_arrays(arrays, config)
-        self.is_idle, known, make = config["is_idle"], config["reader"], self._make
-
-        def as_it_was() -> Sense[Any, Reading]:
-            sense = make()
-            if sense.maker != known:
-                raise DataError(
-                    f"the model was trained with the reader {known!r}, but the one installed is {sense.maker!r}. "
-                    "Install the version of then, or train again"
-                )
-            return sense
-
-        self._make = as_it_was
+        self.is_idle, self._maker = config["is_idle"], config["reader"]
 
     def _tool(self) -> Sense[Any, Reading]:
-        """The sense, made on first use."""
+        """The sense, made on first use.
+
+        Raises:
+            DataError: It is not the one that the model was trained with.
+        """
         if self._sense is None:
-            self._sense = self._make()
+            sense = self._make()
+            if self._maker not in (None, sense.maker):
+                raise DataError(
+                    f"the model was trained with the reader {self._maker!r}, but the one installed is {sense.maker!r}. "
+                    "Install the version of then, or train again"
+                )
+            self._sense = sense
         return self._sense
 
     def _read(
