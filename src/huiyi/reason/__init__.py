@@ -1,8 +1,10 @@
 """Reason: what follows from what we know, and why?"""
 
+from huiyi.reason.ask import AskConfig, Asker, Next
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
 from huiyi.reason.drawing import draw
+from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfig, Observed
 from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.graph import Knowledge
 from huiyi.reason.proof import Proof, Step, prove
@@ -11,11 +13,19 @@ from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
 
 __all__ = [
+    "Account",
+    "AskConfig",
+    "Asker",
     "Closure",
     "Contradiction",
+    "Contribution",
+    "Evidence",
+    "EvidenceConfig",
     "Fact",
     "Given",
     "Knowledge",
+    "Next",
+    "Observed",
     "Proof",
     "Rules",
     "Statements",
