@@ -4,8 +4,9 @@ from huiyi.reason.ask import AskConfig, Asker, Next
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
 from huiyi.reason.drawing import draw
-from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfig, Observed
+from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfig
 from huiyi.reason.facts import Fact, Given, Statements
+from huiyi.reason.findings import Findings, Observed
 from huiyi.reason.graph import Knowledge
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.replay import replay
@@ -22,6 +23,7 @@ __all__ = [
     "Evidence",
     "EvidenceConfig",
     "Fact",
+    "Findings",
     "Given",
     "Knowledge",
     "Next",

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.reason.evidence import Answer, Evidence
+from huiyi.reason.evidence import Evidence
+from huiyi.reason.findings import Answer
 from huiyi.values import Question, spelt
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Asker:
         for name, cost in (self.costs or {}).items():
             if not cost > 0:
                 raise OptionError(f"Asking for {name!r} costs {cost}. Expected a number above 0: correct it.")
-            costs[evidence.place(name)] = cost
+            costs[evidence.findings.place(name)] = cost
         given = evidence.present_if.tocoo()
         leaks = evidence.leaks
         shape = given.shape
@@ -142,19 +143,12 @@ class Asker:
         They are those of which nothing is known, that were not asked for, that are no value of another one, and of
         which what they presuppose is there.
         """
-        evidence = self.evidence
-        states = evidence.states(answers)
+        findings = self.evidence.findings
+        states = findings.states(answers)
         known = {*states, *asked, *answers}
-        values = evidence.value_places
-        return np.array(
-            [
-                name not in known
-                and place not in values
-                and (evidence.parents[place] < 0 or states.get(evidence.findings[evidence.parents[place]], False))
-                for place, name in enumerate(evidence.findings)
-            ],
-            dtype=bool,
-        )
+        there = np.array([states.get(name, False) for name in findings.names], dtype=bool)
+        new = np.array([name not in known for name in findings.names], dtype=bool)
+        return np.asarray(new & ~findings.are_values & ((findings.parents < 0) | there[findings.parents]))
 
     def choose(self, probabilities: Array, allowed: NDArray[np.bool_]) -> NDArray[np.intp]:
         """Place of the finding to ask for in each of n records, or -1 where nothing is left to gain. Shape (n,).
@@ -183,8 +177,10 @@ class Asker:
             DataError: A finding or value is not known, or answers contradict each other.
         """
         for name in asked:
-            self.evidence.place(name)
-        found = self.evidence.revise(np.asarray(prior, dtype=np.float64)[None, :], self.evidence.observe([answers]))
+            self.evidence.findings.place(name)
+        found = self.evidence.revise(
+            np.asarray(prior, dtype=np.float64)[None, :], self.evidence.findings.observe([answers])
+        )
         if found.max() >= self.config.sure_enough:
             return Next(None, 0.0, "sure")
         if len(set(asked)) >= self.config.most_questions:
@@ -192,7 +188,9 @@ class Asker:
         place = int(self.choose(found, self.open(answers, asked)[None, :])[0])
         if place < 0:
             return Next(None, 0.0, "nothing to gain")
-        return Next(self.question(self.evidence.findings[place], language), float(self.gains(found)[0, place]), "")
+        return Next(
+            self.question(self.evidence.findings.names[place], language), float(self.gains(found)[0, place]), ""
+        )
 
     def question(self, finding: str, language: Language = "en") -> Question:
         """The question about one finding.
@@ -225,14 +223,14 @@ class Asker:
     def _options(self, finding: str, language: Language) -> dict[str, Answer]:
         """Options, and what each says."""
         say = _SAID[language]
-        values = self.evidence.options(finding)
+        values = self.evidence.findings.options(finding)
         if not values:
             return {say["yes"]: True, say["no"]: False, say["unknown"]: None}
         called = [self._called(value, language) for value in values]
         names = [
             name if called.count(name) == 1 else f"{name} ({value})" for name, value in zip(called, values, strict=True)
         ]
-        none = self.evidence.nones.get(finding)
+        none = self.evidence.findings.nones.get(finding)
         without = self._called(none, language) if none and none not in names else say["none"]
         return {**dict(zip(names, values, strict=True)), without: False, say["unknown"]: None}
 

@@ -45,15 +45,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.reason.facts import Fact, Source, Value, normal, normalised, written
+from huiyi.reason.facts import Fact, Source, normal, normalised, written
+from huiyi.reason.findings import Answer, Findings, Observed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.values import Array
-
-Answer = bool | Value | Sequence[Value] | None
-"""What is known of a finding: that it is there or not, which value or values it has, or nothing (``None``)."""
 
 _SMALLEST = 1e-6  # no probability of a finding is nearer to 0 or 1
 _SMALLEST_PRIOR = 1e-12
@@ -136,28 +134,14 @@ class Account:
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
-    """What is known of n records, of m findings each: two sparse matrices of ones, shape (n, m)."""
-
-    present: Any
-    absent: Any
-
-    def __len__(self) -> int:
-        """How many records."""
-        return int(self.present.shape[0])
-
-
-@dataclass(frozen=True, eq=False)
 class Evidence:
     """What findings say of candidates.
 
     Attributes:
         candidates: The k candidates.
-        findings: The m findings. A value of a finding is one too, such as ``pain=sharp``.
+        findings: The m findings.
         strengths: Sparse, shape (k, m).
         leaks: Shape (m,).
-        parents: For each finding the place of the one it presupposes, or -1. Shape (m,).
-        nones: Finding to the value that says it is not there.
         facts: Places of candidate and finding to the fact of the graph.
         config: See there.
         trust: How much the graph counts; 0 is not at all.
@@ -168,7 +152,7 @@ class Evidence:
         >>> said = [("flu", "fever"), ("flu", "cough"), ("cold", "cough")]
         >>> graph = Statements([Fact("has_symptom", pair) for pair in said])
         >>> evidence = Evidence.of(graph, ["flu", "cold"])
-        >>> seen = evidence.observe([{"fever": True}, {"fever": False}, {"fever": None}])
+        >>> seen = evidence.findings.observe([{"fever": True}, {"fever": False}, {"fever": None}])
         >>> evidence.revise(np.full((3, 2), 0.5), seen).round(2)
         array([[0.98, 0.02],
                [0.33, 0.67],
@@ -176,19 +160,15 @@ class Evidence:
     """
 
     candidates: tuple[str, ...]
-    findings: tuple[str, ...]
+    findings: Findings
     strengths: Any
     leaks: Array
-    parents: NDArray[np.intp]
-    nones: Mapping[str, str]
     facts: Mapping[tuple[int, int], Fact]
     config: EvidenceConfig = EvidenceConfig()
     trust: float = 1.0
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        places = {name: place for place, name in enumerate(self.findings)}
-        object.__setattr__(self, "_places", places)
         given = self.present_if.tocoo()
         leaks = self.leaks[given.col]
         shape = (len(self.findings), len(self.candidates))
@@ -215,36 +195,40 @@ class Evidence:
             said = f"The candidate {twice[0]!r} is there twice" if twice else "There is no candidate"
             raise DataError(f"{said}. Expected each once, and at least one: correct the list.")
         order = {name: place for place, name in enumerate(names)}
-        weights: dict[tuple[str, str], tuple[float, Fact]] = {}
+        found: dict[tuple[str, str], tuple[float, Fact]] = {}  # of two facts the stronger one
         for fact, weight in source.facts({(relation, 2) for relation in config.relations}):
             head, tail = map(written, fact.arguments)
-            key, weight = (head, tail), weight * config.relations[fact.relation]
-            if head in order and weight > weights.get(key, (0.0, fact))[0]:
-                weights[key] = weight, fact
-        if not weights:
-            found = sorted(source.relations())
+            strength = weight * config.relations[fact.relation]
+            known = found.get((head, tail))
+            if head in order and (known is None or (strength, fact.relation) > (known[0], known[1].relation)):
+                found[head, tail] = strength, fact
+        if not found:
+            near = did_you_mean(next(iter(config.relations)), sorted(source.relations()))
             raise DataError(
-                f"The graph says nothing of any candidate by {' or '.join(sorted(config.relations))}."
-                f"{did_you_mean(next(iter(config.relations)), found)} "
+                f"The graph says nothing of any candidate by {' or '.join(sorted(config.relations))}.{near} "
                 "Expected facts that begin with a candidate: name the relations in EvidenceConfig."
             )
-        names_of_findings, above, nones = _findings(source, config, {tail for _, tail in weights})
-        places = {name: place for place, name in enumerate(names_of_findings)}
-        parents = np.array([places.get(above.get(name, ""), -1) for name in names_of_findings], dtype=np.intp)
-        edges = [(order[head], places[tail]) for head, tail in weights]
-        strengths = [
-            weight if parents[places[tail]] < 0 else weight / config.relations[fact.relation] * config.strength_within
-            for (_, tail), (weight, fact) in weights.items()
-        ]
-        rows, columns = (np.array(some, dtype=np.intp) for some in zip(*edges, strict=True))
+        findings = Findings.of(
+            {tail for _, tail in found},
+            presupposes=_pairs(source, config.presupposes),
+            values=_pairs(source, config.values),
+            nones=_pairs(source, config.none),
+        )
+        within = findings.parents >= 0
+        facts: dict[tuple[int, int], Fact] = {}
+        strengths: list[float] = []
+        for (head, tail), (strength, fact) in sorted(found.items()):
+            column = findings.place(tail)
+            facts[order[head], column] = fact
+            own = config.relations[fact.relation]
+            strengths.append(strength / own * config.strength_within if within[column] else strength)
+        rows, columns = np.array(list(facts), dtype=np.intp).T
         return cls(
-            candidates=tuple(candidates),
-            findings=tuple(names_of_findings),
-            strengths=_sparse(np.array(strengths), rows, columns, (len(names), len(places))),
-            leaks=np.where(parents < 0, config.leak, config.leak_within),
-            parents=parents,
-            nones=nones,
-            facts={edge: fact for edge, (_, fact) in zip(edges, weights.values(), strict=True)},
+            candidates=tuple(names),
+            findings=findings,
+            strengths=_sparse(np.array(strengths), rows, columns, (len(names), len(findings))),
+            leaks=np.where(within, config.leak_within, config.leak),
+            facts=facts,
             config=config,
         )
 
@@ -254,123 +238,6 @@ class Evidence:
         given = self.strengths.tocoo()
         chances = 1 - (1 - self.leaks[given.col]) * (1 - given.data)
         return _sparse(np.clip(chances, _SMALLEST, 1 - _SMALLEST), given.row, given.col, given.shape)
-
-    def observe(self, records: Sequence[Mapping[str, Answer]]) -> Observed:
-        """Read what is known of records.
-
-        Of a finding that has a value, its other values are absent. What is there
-        makes what it presupposes be there; what presupposes something absent or unknown says nothing
-        by being absent.
-
-        Args:
-            records: Finding to what is known of it. One that is not named is not known.
-
-        Raises:
-            DataError: A finding or value is not known, or two answers contradict each other.
-
-        Example:
-            >>> from huiyi.reason import Statements
-            >>> facts = [Fact("has_symptom", ("flu", "ache")), Fact("has_value", ("ache", "dull"))]
-            >>> evidence = Evidence.of(Statements(facts), ["flu"])
-            >>> evidence.findings, evidence.observe([{"ache": "dull"}]).present.toarray()
-            (('ache', 'ache=dull'), array([[1., 1.]]))
-        """
-        places: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = []
-        for row, answers in enumerate(records):
-            states = self._states(answers)
-            places.append(
-                (
-                    [(row, place) for place, there in states.items() if there],
-                    [(row, place) for place, there in states.items() if not there and self._speaks(place, states)],
-                )
-            )
-        shape = (len(records), len(self.findings))
-        present, absent = (
-            np.array([pair for both in places for pair in both[side]], dtype=np.intp).reshape(-1, 2) for side in (0, 1)
-        )
-        return Observed(*(_sparse(np.ones(len(some)), some[:, 0], some[:, 1], shape) for some in (present, absent)))
-
-    def states(self, answers: Mapping[str, Answer]) -> dict[str, bool]:
-        """What is known of one record: finding to whether it is there, with all that it presupposes."""
-        return {self.findings[place]: there for place, there in self._states(answers).items()}
-
-    def _states(self, answers: Mapping[str, Answer]) -> dict[int, bool]:
-        """Places of findings, to whether they are there."""
-        states: dict[int, bool] = {}
-        for name, answer in answers.items():
-            place = self.place(name)
-            if answer is None:
-                continue
-            values = () if isinstance(answer, bool) else _values(answer)
-            there = answer if isinstance(answer, bool) else values != (self.nones.get(name),)
-            self._settle(states, place, there)
-            for value in values if there else ():
-                self._settle(states, self._value(name, value), True)
-            if there and values:
-                for other in self._values_of.get(place, ()):
-                    states.setdefault(other, False)
-        return states
-
-    def _settle(self, states: dict[int, bool], place: int, there: bool) -> None:
-        """Take in one finding, and what it presupposes if it is there."""
-        while place >= 0:
-            if states.setdefault(place, there) != there:
-                raise DataError(
-                    f"The answers say both that {self.findings[place]!r} is there and that it is not. "
-                    "Expected one of them: correct the answer, or the one that presupposes it."
-                )
-            if not there:
-                return
-            place = int(self.parents[place])
-
-    def _speaks(self, place: int, states: Mapping[int, bool]) -> bool:
-        """Whether the absence of a finding says something: what it presupposes must be there."""
-        return self.parents[place] < 0 or states.get(int(self.parents[place]), False)
-
-    def place(self, name: str) -> int:
-        """Place of a finding.
-
-        Raises:
-            DataError: It is not known; the message names the nearest.
-        """
-        found: int | None = self._places.get(name)  # type: ignore[attr-defined]
-        if found is None:
-            raise DataError(
-                f"No fact speaks of the finding {name!r}.{did_you_mean(str(name), self.findings)} "
-                f"Expected one of the {len(self.findings)} findings of the graph: correct it, or leave it out."
-            )
-        return found
-
-    def options(self, name: str) -> tuple[str, ...]:
-        """The values that a finding may have, without the one that says it is not there; empty for yes or no."""
-        return tuple(self.findings[place][len(name) + 1 :] for place in self._values_of.get(self.place(name), ()))
-
-    @property
-    def value_places(self) -> frozenset[int]:
-        """Places of the findings that are values of another one."""
-        return frozenset(place for places in self._values_of.values() for place in places)
-
-    @property
-    def _values_of(self) -> dict[int, list[int]]:
-        """Place of a finding to those of its values."""
-        if "_values" not in self.__dict__:
-            found: dict[int, list[int]] = {}
-            for place, parent in enumerate(self.parents):
-                if parent >= 0 and self.findings[place].startswith(f"{self.findings[parent]}="):
-                    found.setdefault(int(parent), []).append(place)
-            object.__setattr__(self, "_values", found)
-        return self.__dict__["_values"]  # type: ignore[no-any-return]
-
-    def _value(self, name: str, value: str) -> int:
-        """Place of the value of a finding."""
-        if f"{name}={value}" in self._places:  # type: ignore[attr-defined]
-            return self.place(f"{name}={value}")
-        options = self.options(name)
-        raise DataError(
-            f"The finding {name!r} has no value {value!r}.{did_you_mean(value, options)} "
-            + (f"Expected one of {', '.join(options[:8])}" if options else "Expected true or false")
-            + (", …: correct it." if len(options) > 8 else ": correct it.")
-        )
 
     def weigh(self, observed: Observed) -> Array:
         """Sums of what the findings say for each candidate, Σ w, before trust and temperature. Shape (n, k)."""
@@ -383,7 +250,7 @@ class Evidence:
         Args:
             prior: Shape (n, k), such as the aligned probabilities. Rows need not sum to 1. Nothing is held for
                 less probable than one in a million millions.
-            observed: What ``observe`` gave of the n records.
+            observed: What ``Findings.observe`` gave of the n records.
 
         Returns:
             Shape (n, k); rows sum to 1.
@@ -406,7 +273,8 @@ class Evidence:
             raise DataError(
                 "The prior holds a number that is negative, not finite, or a row of zeros. Expected probabilities."
             )
-        return np.log(np.maximum(prior / prior.sum(axis=1, keepdims=True), _SMALLEST_PRIOR))
+        shares: Array = np.maximum(prior / prior.sum(axis=1, keepdims=True), _SMALLEST_PRIOR)
+        return np.asarray(np.log(shares))
 
     def fit(self, prior: Array, observed: Observed, targets: Array) -> Evidence:
         """Find trust and temperature on rows whose right candidate is known.
@@ -453,7 +321,7 @@ class Evidence:
         ``(prior_cases · q + x) / (prior_cases + N)``, and s follows from it; where it is less than the leak, s is 0.
 
         Args:
-            observed: What ``observe`` gave of the cases.
+            observed: What ``Findings.observe`` gave of the cases.
             targets: As for ``fit``.
 
         Raises:
@@ -504,7 +372,7 @@ class Evidence:
                 f"There is no candidate {candidate!r}.{did_you_mean(candidate, self.candidates)} "
                 f"Expected one of the {len(self.candidates)}: correct it."
             )
-        place, observed = self.candidates.index(candidate), self.observe([answers])
+        place, observed = self.candidates.index(candidate), self.findings.observe([answers])
         start = self._log_prior(np.asarray(prior)[None, :], 1)[0] / self.temperature
         known = np.concatenate([observed.present.indices, observed.absent.indices])
         there, missing = (self._when_present, self._when_absent)  # type: ignore[attr-defined]
@@ -525,7 +393,7 @@ class Evidence:
         added += missed * (sizes / sizes.sum() if sizes.sum() > 0 else 1 / len(added))
         likeliest = np.argsort(-end, kind="stable")
         contributions = [
-            Contribution(self.findings[known[row]], float(size), self._fact(place, int(known[row]), likeliest))
+            Contribution(self.findings.names[known[row]], float(size), self._fact(place, int(known[row]), likeliest))
             for row, size in zip(kept, added, strict=True)
         ]
         contributions.sort(key=lambda one: (-abs(one.log_odds), one.finding))
@@ -544,12 +412,12 @@ class Evidence:
             "strength_rows": np.asarray(given.row, dtype=np.int64),
             "strength_columns": np.asarray(given.col, dtype=np.int64),
             "leaks": self.leaks,
-            "parents": np.asarray(self.parents, dtype=np.int64),
+            "parents": np.asarray(self.findings.parents, dtype=np.int64),
         }
         document = {
             "candidates": list(self.candidates),
-            "findings": list(self.findings),
-            "nones": dict(self.nones),
+            "findings": list(self.findings.names),
+            "nones": dict(self.findings.nones),
             "facts": [[*place, fact.relation, *map(written, fact.arguments)] for place, fact in self.facts.items()],
             "config": asdict(self.config),
             "trust": self.trust,
@@ -563,11 +431,9 @@ class Evidence:
         shape = (len(document["candidates"]), len(document["findings"]))
         return cls(
             candidates=tuple(document["candidates"]),
-            findings=tuple(document["findings"]),
+            findings=Findings(tuple(document["findings"]), arrays["parents"].astype(np.intp), dict(document["nones"])),
             strengths=_sparse(arrays["strengths"], arrays["strength_rows"], arrays["strength_columns"], shape),
             leaks=arrays["leaks"],
-            parents=arrays["parents"].astype(np.intp),
-            nones=dict(document["nones"]),
             facts={(row, column): normal(Fact(of, (a, b))) for row, column, of, a, b in document["facts"]},
             config=EvidenceConfig(**document["config"]),
             trust=document["trust"],
@@ -575,43 +441,9 @@ class Evidence:
         )
 
 
-def _findings(
-    source: Source, config: EvidenceConfig, direct: set[str]
-) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """All findings in order, what each presupposes, and which value says that one is not there."""
-    pairs: dict[str, list[tuple[str, str]]] = {config.presupposes: [], config.values: [], config.none: []}
-    for fact, _ in source.facts({(relation, 2) for relation in pairs}):
-        head, tail = map(written, fact.arguments)
-        pairs[fact.relation].append((head, tail))
-    names = set(direct)
-    nones = {head: tail for head, tail in sorted(pairs[config.none]) if head in names}
-    above = {head: tail for head, tail in sorted(pairs[config.presupposes]) if head in names and tail in names}
-    for head, tail in sorted(pairs[config.values]):
-        if head in direct and nones.get(head) != tail:
-            names.add(f"{head}={tail}")
-            above[f"{head}={tail}"] = head
-    for name in above:
-        seen, at = {name}, above[name]
-        while at in above:
-            if at in seen:
-                raise DataError(
-                    f"The finding {at!r} presupposes itself by {config.presupposes}. "
-                    "Expected no circle: remove one of these facts."
-                )
-            seen.add(at)
-            at = above[at]
-        if at in seen:
-            raise DataError(
-                f"The finding {at!r} presupposes itself by {config.presupposes}. "
-                "Expected no circle: remove one of these facts."
-            )
-    return sorted(names), above, nones
-
-
-def _values(answer: Value | Sequence[Value]) -> tuple[str, ...]:
-    """The values of an answer, as text."""
-    several = answer if isinstance(answer, list | tuple | set | frozenset) else (answer,)
-    return tuple(sorted(written(normalised(value)) for value in several))  # type: ignore[arg-type]
+def _pairs(source: Source, relation: str) -> list[tuple[str, str]]:
+    """What stands in a relation, as texts."""
+    return [(written(fact.arguments[0]), written(fact.arguments[1])) for fact, _ in source.facts({(relation, 2)})]
 
 
 def _sparse(data: Array, rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]) -> Any:
