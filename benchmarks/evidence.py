@@ -4,9 +4,9 @@
 
 The graph says which condition has which symptom and antecedent, and nothing of how often, of values, of age and of sex.
 Every condition is as likely as any other before. `full` tells all that a patient has and has not. `asking` begins with
-the patient's first complaint and asks until it is 0.95 sure; the patient's own record answers. `fixed order` asks in one
+the first complaint and asks until it is 0.95 sure; the patient's own record answers. `fixed order` asks in one
 order for all, the one that tells most of training patients, and `random order` in one drawn for each patient; both stop
-by the same rule. `rewired` gives a share of the facts another finding, drawn anew; trust and temperature are then fitted
+by the same rule. `rewired` gives a share of the facts another finding; trust and temperature are then fitted
 on 300 training patients, and the prior is how often these have each condition. `learned` corrects the strengths by the
 same 300. Defaults were chosen on training patients, and test patients are looked at here only.
 """
@@ -227,7 +227,7 @@ def interview(evidence: Any, observed: Any, first: Sequence[str], choose: Choice
     """
     from scipy.sparse import csr_array
 
-    from huiyi.reason import Asker, AskConfig, Observed
+    from huiyi.reason import AskConfig, Asker, Observed
 
     asker = Asker(evidence, AskConfig(sure_enough=SURE, most_questions=len(evidence.findings)))
     findings, n = evidence.findings, len(first)
@@ -284,7 +284,7 @@ def best_order(evidence: Any) -> np.ndarray:
 
 
 def asking(way: str, split: str = "test") -> dict[str, Any]:
-    from huiyi.reason import Asker, AskConfig
+    from huiyi.reason import AskConfig, Asker
 
     evidence = model(graph())
     right = places(split)
