@@ -104,16 +104,10 @@ def answers(patient: Mapping[str, Any], evidence: Any) -> dict[str, Any]:
     return said
 
 
-def told(evidence: Any, split: str) -> Any:
-    """What is known of all patients of a split."""
-    return evidence.findings.observe([answers(patient, evidence) for patient in patients(split)])
-
-
-def taken(observed: Any, which: np.ndarray) -> Any:
-    """Some of the rows."""
-    from huiyi.reason import Observed
-
-    return Observed(observed.present[which], observed.absent[which])
+def told(evidence: Any, split: str, which: np.ndarray | None = None) -> Any:
+    """What is known of all patients of a split, or of some."""
+    chosen = range(len(patients(split))) if which is None else which
+    return evidence.findings.observe([answers(patients(split)[place], evidence) for place in chosen])
 
 
 def places(split: str) -> np.ndarray:
@@ -168,7 +162,7 @@ def full(split: str = "test") -> dict[str, Any]:
         observed, right, wanted = told(evidence, split), places(split), differentials(split)
         found = evidence.revise(uniform(len(right)), observed)
         few = sample()
-        fitted = evidence.fit(uniform(SAMPLE), taken(told(evidence, "train"), few), differentials("train")[few])
+        fitted = evidence.fit(uniform(SAMPLE), told(evidence, "train", few), differentials("train")[few])
     return {
         **figures(found, right),
         "differential_loss": loss(wanted, found),
@@ -184,7 +178,7 @@ def full(split: str = "test") -> dict[str, Any]:
 def learned(split: str = "test") -> dict[str, Any]:
     with clocked() as spent:
         evidence, few = model(graph()), sample()
-        evidence = evidence.learn(taken(told(evidence, "train"), few), one_hot(places("train")[few]))
+        evidence = evidence.learn(told(evidence, "train", few), one_hot(places("train")[few]))
         found = evidence.revise(uniform(len(places(split))), told(evidence, split))
     return {**figures(found, places(split)), "differential_loss": loss(differentials(split), found), **spent}
 
@@ -197,7 +191,7 @@ def damaged(share: float, split: str = "test") -> dict[str, Any]:
     with clocked() as spent:
         for seed in range(SEEDS):
             evidence = model(rewired(share, np.random.default_rng(seed)))
-            evidence = evidence.fit(prior[:SAMPLE], taken(told(evidence, "train"), few), one_hot(places("train")[few]))
+            evidence = evidence.fit(prior[:SAMPLE], told(evidence, "train", few), one_hot(places("train")[few]))
             found = evidence.revise(prior, told(evidence, split))
             runs.append({**figures(found, right), "trust": evidence.trust, "temperature": evidence.temperature})
     before = figures(prior, right)
@@ -261,7 +255,7 @@ def best_order(evidence: Any) -> np.ndarray:
 
     asker, findings = Asker(evidence), evidence.findings
     few = np.random.default_rng(11).choice(len(patients("train")), ORDERED, replace=False)
-    so = taken(told(evidence, "train"), few).present.toarray() > 0
+    so = told(evidence, "train", few).present.toarray() > 0
     known = np.zeros_like(so)
     for row, place in enumerate(few):
         first = patients("train")[place]["initial_evidence"]

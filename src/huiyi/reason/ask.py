@@ -52,7 +52,7 @@ class AskConfig:
     """
 
     sure_enough: float = 0.95
-    least_gain: float = 1e-4
+    least_gain: float = 0.05
     most_questions: int = 20
 
     def __post_init__(self) -> None:

@@ -78,8 +78,8 @@ class EvidenceConfig:
         prior_cases: How many cases a strength of the graph counts as, where cases are learnt from.
     """
 
-    relations: Mapping[str, float] = field(default_factory=lambda: {"has_symptom": 0.5, "has_antecedent": 0.6})
-    leak: float = 0.01
+    relations: Mapping[str, float] = field(default_factory=lambda: {"has_symptom": 0.6, "has_antecedent": 0.7})
+    leak: float = 0.001
     leak_within: float = 0.5
     strength_within: float = 0.9
     presupposes: str = "sub_question_of"
@@ -154,8 +154,8 @@ class Evidence:
         >>> evidence = Evidence.of(graph, ["flu", "cold"])
         >>> seen = evidence.findings.observe([{"fever": True}, {"fever": False}, {"fever": None}])
         >>> evidence.revise(np.full((3, 2), 0.5), seen).round(2)
-        array([[0.98, 0.02],
-               [0.33, 0.67],
+        array([[1.  , 0.  ],
+               [0.29, 0.71],
                [0.5 , 0.5 ]])
     """
 
