@@ -20,8 +20,8 @@ from huiyi.explain import shapley
 from huiyi.perceive import (
     READERS,
     BackbonePerceiver,
+    FeaturesPerceiver,
     FieldsPerceiver,
-    ImagePerceiver,
     Perceiver,
     TranscriptPerceiver,
     Upkeep,
@@ -106,7 +106,7 @@ class Perception:
     def _equip(self) -> None:
         """Hand on what ``keep_up`` was told."""
         for perceiver in [*self._perceivers.values(), *self._readers.values()]:
-            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver):
+            if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver):
                 perceiver.upkeep = self._upkeep
 
     def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
@@ -116,7 +116,7 @@ class Perception:
         looked_at = {
             perceiver.kind
             for perceiver in self._perceivers.values()
-            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver)
+            if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver)
         }
         for name, make in READERS.items():
             self._readers.setdefault(name, make())

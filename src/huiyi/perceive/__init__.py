@@ -3,15 +3,24 @@
 from collections.abc import Callable, Sequence
 
 from huiyi.errors import OptionError, did_you_mean
+from huiyi.perceive.audio import AudioPerceiver
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
+from huiyi.perceive.encoders.whisper import reader as speech_reader
+from huiyi.perceive.features import FeaturesPerceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import ImagePerceiver
 from huiyi.perceive.media import Upkeep
+from huiyi.perceive.recordings import RECORDINGS
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
 from huiyi.perceive.words import WordsPerceiver, terms
 from huiyi.values import Record, is_blank
+
+READERS: dict[str, Callable[[], TranscriptPerceiver]] = {
+    "speech": lambda: TranscriptPerceiver("speech", RECORDINGS, speech_reader),
+}
+"""What reads media as text, by name. Each is among PERCEIVERS too."""
 
 PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "text": TextPerceiver,
@@ -20,11 +29,10 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "fields": FieldsPerceiver,
     "fields text": lambda: TextPerceiver(written, prefix="fields "),
     "image": ImagePerceiver,
+    "audio": AudioPerceiver,
+    **READERS,
 }
 """What can be perceived without training, by name."""
-
-READERS: dict[str, Callable[[], TranscriptPerceiver]] = {}
-"""What reads media as text, by name. Each is among PERCEIVERS too."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {
     "text": lambda record: not is_blank(record.text),
@@ -33,6 +41,8 @@ _HOLDS: dict[str, Callable[[Record], bool]] = {
     "fields": lambda record: bool(record.fields),
     "fields text": lambda record: any(map(is_prose, record.fields.values())),
     "image": lambda record: bool(record.images),
+    "audio": lambda record: bool(record.audios),
+    "speech": lambda record: bool(record.audios),
 }
 """Whether a record has anything for each of PERCEIVERS."""
 
@@ -62,7 +72,8 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "READERS", "BackbonePerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver",
+    "MARK", "PERCEIVERS", "READERS", "AudioPerceiver", "BackbonePerceiver", "FeaturesPerceiver", "Field",
+    "FieldsPerceiver", "ImagePerceiver", "Perceiver",
     "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "perceivable", "perceiver", "said",
     "said_before", "stood_in", "terms",
 ]  # fmt: skip

@@ -97,14 +97,14 @@ def samples(content: bytes, name: str) -> NDArray[np.float32]:
         ((16000,), 0.0)
     """
     try:
-        import av
+        import av  # noqa: F401  so that what is missing is said before the work
     except ImportError as error:
         raise MissingExtraError("Recordings", extra="audio") from error
     form = _form(content, name)
     _check_end(content, form, name)
     with _LOCK:
         try:
-            with av.open(io.BytesIO(content), format=form.reader, metadata_errors="ignore", io_open=_refuse) as file:
+            with _opened(io.BytesIO(content), form.reader) as file:
                 sound = _decoded(file, form, name)
                 said = file.duration if form.is_sure or _counts_frames(content, form) else None
         except DataError:
@@ -171,6 +171,13 @@ def _counts_frames(content: bytes, form: _Format) -> bool:
 
 
 # --- Decoding ------------------------------------------------------------------------------------------------------
+
+
+def _opened(content: io.BytesIO, reader: str) -> Any:
+    """An open file. It is PyAV's container; what it names beside itself is not opened."""
+    import av
+
+    return av.open(content, format=reader, metadata_errors="ignore", io_open=_refuse)
 
 
 def _decoded(file: Any, form: _Format, name: str) -> NDArray[np.float32]:
