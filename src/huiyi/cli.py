@@ -19,7 +19,7 @@ from huiyi.errors import HuiyiError, InputError, OptionError
 if TYPE_CHECKING:
     from huiyi.data import Columns
     from huiyi.pipeline import Model
-    from huiyi.values import Decision, Record, Task
+    from huiyi.values import Decision, Reading, Record, Task
 
 _STOPPED = 130  # by Ctrl-C, as shells count
 
@@ -92,7 +92,7 @@ def train(
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[
-        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image.")
+        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, audio, speech.")
     ] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
@@ -205,6 +205,9 @@ def decide(
     image: Annotated[
         list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture that came along; one or more.")
     ] = None,
+    audio: Annotated[
+        list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
+    ] = None,
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
     explain: Annotated[
@@ -225,13 +228,15 @@ def decide(
     from huiyi.values import Media, Record
 
     language = _language(lang)
-    if said is None and not (image or field):
-        raise OptionError("there is nothing to decide on; expected a text, a file of records, --image or --field")
+    if said is None and not (image or audio or field):
+        raise OptionError(
+            "there is nothing to decide on; expected a text, a file of records, --image, --audio or --field"
+        )
     model = load(folder)
     if said is not None and _is_file(said):
-        if field or answer or image:
+        if field or answer or image or audio:
             raise OptionError(
-                "--field, --answer and --image go with one text; a file has columns of its own. Leave them out"
+                "--field, --answer, --audio and --image go with one text; a file has columns of its own. Leave them out"
             )
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
@@ -246,6 +251,7 @@ def decide(
     record = Record(
         text=said,
         images=tuple(Media(path=path) for path in image or ()),
+        audios=tuple(Media(path=path) for path in audio or ()),
         fields=_pairs(field, "--field"),
         answers=_pairs(answer, "--answer"),
     )
@@ -253,11 +259,18 @@ def decide(
     _check_fields(record, model.fields)
     if image and "image" not in model.perception.names:
         raise OptionError("--image: the model has learnt from no pictures; expected one that has. Leave the option out")
+    if audio and not (model.perception.hears_texts or {"audio", "speech"}.intersection(model.perception.names)):
+        raise OptionError(
+            "--audio: the model has learnt from neither recordings nor texts; expected one that has. "
+            "Leave the option out"
+        )
     decision = model.decide(record, explain=explain)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
     else:
-        _console().print("\n".join(_in_words(decision, model, said or "", language)), markup=False, highlight=False)
+        heard = "\n".join(reading.text for reading in decision.readings.values())
+        lines = _in_words(decision, model, said or heard, language)
+        _console().print("\n".join(lines), markup=False, highlight=False)
 
 
 @app.command()
@@ -577,19 +590,28 @@ _KINDS = {
         "history": "对话",
         "fields": "表单",
         "image": "图片",
+        "audio": "声音",
+        "speech": "语音内容",
     },
 }
 
 
 def _in_words(decision: Decision, model: Model, text: str, language: str) -> list[str]:
     """A decision for people, task by task."""
+    read = [_read_in_words(source, reading, language) for source, reading in decision.readings.items()]
     if not decision.tasks:
-        return _one_in_words(decision, model.task, text, language)
-    return [
+        return [*_one_in_words(decision, model.task, text, language), *read]
+    lines = [
         f"{task.name}: {line}" if number == 0 else line
         for task in model.tasks
         for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
     ]
+    return lines + read
+
+
+def _read_in_words(source: str, reading: Reading, language: str) -> str:
+    """What was heard in recordings or read in pictures, in one line for people."""
+    return f"  {_KINDS[language].get(source, source)}: “{' '.join(reading.text.split())}” {reading.confidence:.0%}"
 
 
 def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:

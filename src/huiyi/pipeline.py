@@ -60,6 +60,11 @@ class Perception:
         found = [perceiver.fields for perceiver in self._perceivers.values() if isinstance(perceiver, FieldsPerceiver)]
         return tuple(name for fields in found for name in fields)
 
+    @property
+    def hears_texts(self) -> bool:
+        """Whether what a text says is perceived; what is read in media may then stand for it."""
+        return any(source_of(name) == "text" for name in self._perceivers)
+
     def __getitem__(self, name: str) -> Perceiver:
         """The perceiver of that name."""
         return self._perceivers[name]
@@ -84,8 +89,9 @@ class Perception:
         Pictures and recordings, if nothing else is learnt from such, are read
         as the text of a record that has none.
         """
+        stand_ins = self._stand_ins()
         self._equip()
-        records, readings = stood_in(records, self._stand_ins())
+        records, readings = stood_in(records, stand_ins)
         signals: dict[str, Signal] = {}
         present: list[Any] = []
         tokens: dict[str, Ragged] = {}
@@ -111,7 +117,7 @@ class Perception:
 
     def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
         """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
-        if not any(source_of(name) == "text" for name in self._perceivers):
+        if not self.hears_texts:
             return {}
         looked_at = {
             perceiver.kind

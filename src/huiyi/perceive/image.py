@@ -33,6 +33,7 @@ class ImagePerceiver(FeaturesPerceiver):
         encoder: Taken instead of EfficientNet-lite0, which is made when the first picture comes.
 
     Example:
+        >>> from huiyi.values import Record
         >>> signals, present = ImagePerceiver().perceive([Record(text="no picture")])
         >>> signals["image"].shape, present.tolist()
         ((1, 1280), [False])
