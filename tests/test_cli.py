@@ -436,3 +436,23 @@ def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
 
 def test_a_model_that_looks_at_no_pictures_says_so(run: Run, saved: Path, tmp_path: Path) -> None:
     refused(run("decide", saved, "a ticket", "--image", "cat.png"), "--image: the model has learnt from no pictures")
+
+
+@pytest.mark.slow
+def test_pictures_that_cannot_be_read_are_left_out_when_asked(run: Run, colours: list[Path], tmp_path: Path) -> None:
+    """Missing files by their row, broken ones by what is wrong with them; what was seen is kept beside the model."""
+    colours[2].write_bytes(b"no picture")
+    with (tmp_path / "data" / "train.csv").open("a") as file:
+        file.write("seen/gone.png,rose\n")
+    refused(run("train", "data/train.csv", "--out", "model"), "row 13: the column 'image' holds the path")
+    ended = run("train", "data/train.csv", "--out", "model", "--skip-bad")
+    assert ended.code == 0, ended.err
+    assert "1 row bad and skipped (first: 13)" in ended.err
+    assert "1 picture or recording could not be read and was left out; the first: record 3: " in ended.err
+    assert (tmp_path / "model.run" / "features.sqlite").is_file()
+    refused(run("evaluate", "model", "data/train.csv"), "row 13")
+    ended = run("evaluate", "model", "data/train.csv", "--skip-bad")
+    assert (ended.code, "1 picture or recording could not be read" in ended.err) == (0, True)
+    ended = run("decide", "model", "data/train.csv", "--skip-bad")
+    kinds = [json.loads(line)["kind"] for line in ended.out.splitlines()]
+    assert (len(kinds), kinds[2], "could not be read" in ended.err) == (12, "decline", True)

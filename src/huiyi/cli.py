@@ -18,6 +18,7 @@ from huiyi.errors import HuiyiError, InputError, OptionError
 
 if TYPE_CHECKING:
     from huiyi.data import Columns
+    from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
     from huiyi.values import Decision, Reading, Record, Task
 
@@ -39,7 +40,9 @@ LabelColumn = Annotated[
 Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
 Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
 Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip and count rows that cannot be read.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Skip and count rows, pictures and recordings that cannot be read.")
+]
 Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
@@ -78,6 +81,12 @@ def train(
     minutes: Annotated[float, typer.Option(metavar="N", help="How long thorough may take.")] = 60.0,
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
+    ] = "",
+    image_encoder: Annotated[
+        str,
+        typer.Option(
+            "--image-encoder", metavar="ID", help="What looks at pictures: a folder or hub id.", show_default=False
+        ),
     ] = "",
     tune: Annotated[
         str, typer.Option(metavar="METHOD", help="head, full, lora, adalora, prefix or adapters.")
@@ -121,6 +130,7 @@ def train(
         seed=seed,
         effort=effort,
         encoder=encoder,
+        image_encoder=image_encoder,
         tune=tune,
         pretexts=tuple(_listed(pretext)),
         minutes=minutes,
@@ -165,28 +175,32 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled rows."""
     from huiyi.evaluate import evaluate as run
-    from huiyi.evaluate import figures_table, labelled_rows, write_report
+    from huiyi.evaluate import figures_table, labelled_rows, sources_table, write_report
+    from huiyi.perceive import left_out
     from huiyi.pipeline import load
 
     language = _language(lang)
     model = load(folder)
     columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
     table = labelled_rows(model.tasks, test, columns, skip_bad=skip_bad)
+    excused = _excusing(model) if skip_bad else []
     with _progress() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:
         write_report(evaluation, report, language=language)
     if as_json:
-        parts = {name: dict(part.figures) for name, part in evaluation.tasks.items()}
-        print(json.dumps({**evaluation.figures, **({"tasks": parts} if parts else {})}, ensure_ascii=False))
+        parts = {name: _as_plain(part) for name, part in evaluation.tasks.items()}
+        print(json.dumps({**_as_plain(evaluation), **({"tasks": parts} if parts else {})}, ensure_ascii=False))
         return
     console = _console()
     for name, part in (evaluation.tasks or {"": evaluation}).items():
         if name:
             console.print(f"\n{name}", style="bold", markup=False, highlight=False)
         console.print(figures_table(part, language=language))
+        if part.sources:
+            console.print(sources_table(part, language=language))
         console.print(part.promise.describe(language), markup=False, highlight=False)
-    _print_notices(evaluation.notices)
+    _print_notices([*evaluation.notices, *left_out(excused)])
     if report is not None:
         console.print(f"→ {report}", markup=False, highlight=False)
 
@@ -224,6 +238,7 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
+    from huiyi.perceive import left_out
     from huiyi.pipeline import batched, load
     from huiyi.values import Media, Record
 
@@ -241,10 +256,12 @@ def decide(
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
         _print_notices([*table.notices, *_left_out(table.left_out)])
+        excused = _excusing(model) if skip_bad else []
         records: Sequence[Record] = table.records
         for batch in batched(records):
             for decision in model.decide_all(batch, explain=explain):
                 print(json.dumps(asdict(decision), ensure_ascii=False))
+        _print_notices(left_out(excused))
         return
     if said == "-":
         said = sys.stdin.read()
@@ -460,6 +477,21 @@ def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
             )
 
 
+def _as_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation of one task as JSON can hold it: its figures, and what each source adds where there are several."""
+    sources = {name: asdict(worth) for name, worth in evaluation.sources.items()}
+    return {**evaluation.figures, **({"sources": sources} if sources else {})}
+
+
+def _excusing(model: Model) -> list[str]:
+    """Let a model leave out pictures and recordings that cannot be read, and return where it tells of them."""
+    from huiyi.perceive import Upkeep
+
+    excused: list[str] = []
+    model.perception.keep_up(Upkeep(excuse=excused.append))
+    return excused
+
+
 def _console() -> Any:
     """Where results are printed."""
     from rich.console import Console
@@ -586,12 +618,6 @@ _KINDS = {
         "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
-        "text": "文本",
-        "history": "对话",
-        "fields": "表单",
-        "image": "图片",
-        "audio": "声音",
-        "speech": "语音内容",
     },
 }
 
@@ -611,7 +637,10 @@ def _in_words(decision: Decision, model: Model, text: str, language: str) -> lis
 
 def _read_in_words(source: str, reading: Reading, language: str) -> str:
     """What was heard in recordings or read in pictures, in one line for people."""
-    return f"  {_KINDS[language].get(source, source)}: “{' '.join(reading.text.split())}” {reading.confidence:.0%}"
+    from huiyi.evaluate import wording
+
+    called = wording(language).sources.get(source, source)
+    return f"  {called}: “{' '.join(reading.text.split())}” {reading.confidence:.0%}"
 
 
 def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:
@@ -630,6 +659,9 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
         lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
         lines += [f"  {decision.question.options[-1]}"]
     if decision.shares:
-        shares = (f"{words.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
+        from huiyi.evaluate import wording
+
+        called = wording(language).sources
+        shares = (f"{called.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
         lines += [f"  {words['counted']}{', '.join(shares)}"]
     return lines

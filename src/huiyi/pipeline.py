@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from huiyi.perceive import (
     BackbonePerceiver,
     FeaturesPerceiver,
     FieldsPerceiver,
+    ImagePerceiver,
     Perceiver,
     TranscriptPerceiver,
     Upkeep,
@@ -109,6 +111,21 @@ class Perception:
             present += [there] * len(seen)
         return Context(records, signals, np.column_stack(present), tokens, readings)
 
+    def costs(self, records: Sequence[Record]) -> dict[str, float]:
+        """Milliseconds that each source takes in a record that has it: the median over records perceived one by one."""
+        taken: dict[str, list[float]] = {}
+        for record in records:
+            spent: dict[str, float] = {}
+            for name, perceiver in self._perceivers.items():
+                started = perf_counter()
+                _, there = perceiver.perceive([record])
+                if there[0]:
+                    source = source_of(name)
+                    spent[source] = spent.get(source, 0.0) + 1000 * (perf_counter() - started)
+            for source, milliseconds in spent.items():
+                taken.setdefault(source, []).append(milliseconds)
+        return {source: float(np.median(milliseconds)) for source, milliseconds in taken.items()}
+
     def _equip(self) -> None:
         """Hand on what ``keep_up`` was told."""
         for perceiver in [*self._perceivers.values(), *self._readers.values()]:
@@ -139,7 +156,7 @@ class Perception:
         """What is perceived as it would be for any task: the part that learnt no labels."""
         perception = Perception(())
         for name, perceiver in self._perceivers.items():
-            if not isinstance(perceiver, BackbonePerceiver) or not perceiver.tuned:
+            if not isinstance(perceiver, BackbonePerceiver | ImagePerceiver) or not perceiver.tuned:
                 perception.add(name, perceiver)
         return perception
 
@@ -269,6 +286,10 @@ class Model:
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
         """What do we see and hear?"""
         return self.perception.perceive(records, tick=tick)
+
+    def costs(self, records: Sequence[Record]) -> Mapping[str, float]:
+        """Milliseconds that each source of a record takes to perceive. See ``Perception.costs``."""
+        return self.perception.costs(records)
 
     def align(self, context: Context, task: str | None = None) -> Intents:
         """What does the person want done? Told for one task, the first unless another is named."""

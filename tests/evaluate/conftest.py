@@ -56,6 +56,9 @@ class StandIn:
         context = self.perceive([record])
         return self.choose(context, self.align(context))[0]
 
+    def costs(self, records: Sequence[Record]) -> Mapping[str, float]:
+        return {}
+
     def _decision(self, record: Record, row: Any, in_scope: float) -> Decision:
         names, several = self.task.names, self.task.kind == "several"
         labels = tuple(n for n, p in zip(names, row, strict=True) if p >= 0.5) if several else (names[row.argmax()],)

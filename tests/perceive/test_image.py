@@ -159,7 +159,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, path
     learning = r'Models that learn from pictures need the extra "image,tune".*pip install "huiyi\[image,tune\]"'
     monkeypatch.setattr(packaged, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=learning):
-        efficientnet._weights()
+        efficientnet.network()
     monkeypatch.setattr(module, "efficientnet_lite0", efficientnet.exported.__wrapped__)
     for name in ("onnx", "torch"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -185,9 +185,9 @@ def test_no_pictures_have_no_features() -> None:
 def test_the_file_answers_as_torch_does() -> None:
     import torch
 
-    pictures = efficientnet._generated()[::-1].copy()
+    pictures = efficientnet._generated(efficientnet.SIDE)[::-1].copy()
     with torch.inference_mode():
-        expected = efficientnet._network(efficientnet._weights())(torch.from_numpy(pictures)).numpy()
+        expected = efficientnet.network()(torch.from_numpy(pictures)).numpy()
     encoder = efficientnet.efficientnet_lite0()
     together = encoder.encode(pictures)
     np.testing.assert_allclose(together, expected, atol=efficientnet.TOLERANCE)
@@ -209,11 +209,11 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     monkeypatch.setattr(packaged, "find_spec", lambda _: Found)
     with pytest.raises(DataError, match=r"cannot be read: No such file.*--force-reinstall efficientnet-lite0"):
-        efficientnet._weights()
+        efficientnet.network()
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "efficientnet-lite0-57934424.pth").write_bytes(b"other")
     with pytest.raises(DataError, match=r"is not the known one \(SHA-256 .*expected 57934424…\)"):
-        efficientnet._weights()
+        efficientnet.network()
 
 
 @pytest.mark.parametrize(("kernel", "stride", "side"), [(3, 1, 7), (3, 2, 8), (5, 1, 7), (5, 2, 14), (1, 1, 5)])

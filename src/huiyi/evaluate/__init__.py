@@ -3,8 +3,12 @@
 from huiyi.callables import callable_package
 from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate, labelled_rows
 from huiyi.evaluate.report import write_report
-from huiyi.evaluate.terminal import figures_table
+from huiyi.evaluate.terminal import figures_table, sources_table
+from huiyi.evaluate.wording import wording
 
 callable_package(__name__, evaluate)
 
-__all__ = ["FIGURES", "Decider", "Evaluation", "evaluate", "figures_table", "labelled_rows", "write_report"]
+__all__ = [
+    "FIGURES", "Decider", "Evaluation", "evaluate", "figures_table", "labelled_rows", "sources_table", "wording",
+    "write_report",
+]  # fmt: skip

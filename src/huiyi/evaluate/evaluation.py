@@ -14,6 +14,7 @@ from huiyi.data.columns import listed
 from huiyi.errors import DataError, did_you_mean
 from huiyi.evaluate.metrics import Share
 from huiyi.evaluate.outcomes import Outcomes, gather, measure
+from huiyi.evaluate.sources import SourceCount, SourceWorth
 from huiyi.evaluate.spans import span_f1, token_accuracy
 from huiyi.pipeline import batched
 from huiyi.values import OUT_OF_SCOPE
@@ -49,6 +50,7 @@ FIGURES = (
 """Every figure there is, in the order they are printed."""
 
 _TIMED_ROWS = 200  # decided one by one, for the milliseconds a record
+_TIMED_BY_SOURCE = 20  # perceived one by one, for the milliseconds of each source
 _NAMED_LABELS = 20  # in one notice
 
 Truths = tuple[tuple[str, ...], ...]
@@ -105,6 +107,10 @@ class Decider(Protocol):
         """All of it, for one record."""
         ...
 
+    def costs(self, records: Sequence[Record]) -> Mapping[str, float]:
+        """Milliseconds that each source of a record takes to perceive."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -122,6 +128,7 @@ class Evaluation:
         records: The n test rows.
         decisions: What the model decided on each.
         outcomes: The same rows as arrays.
+        sources: Where the model listens to several sources: what each adds, by its name.
         tasks: Where the model has several tasks: the evaluation of each that
             the test rows have labels for, by its name. What stands beside them
             is that of the first, and each figure that it lacks from the first that has it.
@@ -138,6 +145,7 @@ class Evaluation:
     records: tuple[Record, ...]
     decisions: tuple[Decision, ...]
     outcomes: Outcomes
+    sources: Mapping[str, SourceWorth] = field(default_factory=dict)
     tasks: Mapping[str, Evaluation] = field(default_factory=dict)
 
 
@@ -240,11 +248,12 @@ def _evaluate_one(model: Decider, task: Task, table: Table, progress: Callable[[
             progress(rows, len(records) + len(timed))
 
     start = perf_counter()
-    batches, decisions = _decide_in_batches(model, records, advance)
+    is_spans = task.kind == "spans"
+    count = None if is_spans else SourceCount(model)  # spans are of the text alone
+    batches, decisions = _decide_in_batches(model, records, truths, count, advance)
     seconds = perf_counter() - start
     milliseconds = _time_each(model, timed, lambda rows: advance(len(records) + rows))
 
-    is_spans = task.kind == "spans"
     outcomes = gather(
         truths,
         batches,
@@ -274,6 +283,7 @@ def _evaluate_one(model: Decider, task: Task, table: Table, progress: Callable[[
         records=records,
         decisions=decisions,
         outcomes=outcomes,
+        sources=count.worths(_spread(records, _TIMED_BY_SOURCE)) if count else {},
     )
 
 
@@ -341,7 +351,11 @@ def _notices(unknown: Mapping[str, int], outcomes: Outcomes, source: str) -> lis
 
 
 def _decide_in_batches(
-    model: Decider, records: tuple[Record, ...], advance: Callable[[int], None]
+    model: Decider,
+    records: tuple[Record, ...],
+    truths: Truths,
+    count: SourceCount | None,
+    advance: Callable[[int], None],
 ) -> tuple[list[Intents], tuple[Decision, ...]]:
     """What the rows mean, batch by batch, and what was decided on each."""
     batches: list[Intents] = []
@@ -349,6 +363,8 @@ def _decide_in_batches(
     for batch in batched(records):
         context = model.perceive(batch)
         batches.append(model.align(context))
+        if count is not None:
+            count.add(context, truths[len(decisions) : len(decisions) + len(batch)])
         decisions.extend(model.choose(context, batches[-1]))
         advance(len(decisions))
     return batches, tuple(decisions)

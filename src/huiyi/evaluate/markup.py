@@ -19,6 +19,13 @@ class Column(NamedTuple):
     style: str = ""
 
 
+class Pictured(NamedTuple):
+    """A text with a picture before it, which is a ``data:`` address of our own making."""
+
+    text: str
+    address: str
+
+
 def one_line(text: str, *, most: int = SHOWN_CHARACTERS) -> str:
     r"""Any text, made fit for a page: on one line, cut to size, with nothing left that acts.
 
@@ -45,8 +52,8 @@ def section(heading: str, content: str, *, note: str = "", style: str = "") -> s
     return f'<section class="{style}"><h2>{heading}</h2>{explained}{content}</section>'
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
-    """A table of plain texts, each escaped.
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str | Pictured]]) -> str:
+    """A table of plain texts, each escaped, some with a picture.
 
     Example:
         >>> table([Column("Label"), Column("Rows", "number")], [("a<b", "3")]).split("<tbody>")[1].splitlines()[0]
@@ -55,7 +62,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> str:
     styles = [f' class="{column.style}"' if column.style else "" for column in columns]
     head = "".join(f"<th{style}>{column.name}</th>" for column, style in zip(columns, styles, strict=True))
     body = "".join(
-        f"<tr>{''.join(f'<td{style}>{isolated(cell)}</td>' for cell, style in zip(row, styles, strict=True))}</tr>\n"
+        f"<tr>{''.join(f'<td{style}>{_cell(cell)}</td>' for cell, style in zip(row, styles, strict=True))}</tr>\n"
         for row in rows
     )
     return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -68,6 +75,13 @@ def figure(heading: str, svg: str, keys: Sequence[tuple[str, str]], *, note: str
         f"<figure><h3>{heading}</h3>{svg}"
         f'<figcaption><div class="keys">{listed}</div><small>{note}</small></figcaption></figure>'
     )
+
+
+def _cell(cell: str | Pictured) -> str:
+    """What stands in one cell."""
+    if isinstance(cell, str):
+        return isolated(cell)
+    return f'<img src="{cell.address}" alt=""> {isolated(cell.text)}'
 
 
 def _visible(character: str) -> str:

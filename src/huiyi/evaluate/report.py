@@ -14,8 +14,9 @@ import numpy as np
 from huiyi.errors import OutputError
 from huiyi.evaluate.charts import reliability_figure, risk_figure, scope_figure
 from huiyi.evaluate.findings import confusions, label_scores, mistakes
-from huiyi.evaluate.markup import Column, figure, isolated, one_line, section, table
-from huiyi.evaluate.wording import Wording, shown, shown_interval, wording
+from huiyi.evaluate.markup import Column, Pictured, figure, isolated, one_line, section, table
+from huiyi.evaluate.thumbnails import thumbnail
+from huiyi.evaluate.wording import Wording, shown, shown_interval, source_rows, wording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
     """Write the evaluation as a self-contained HTML file.
 
     Several tasks stand one below the other. The file holds its own plots and style, asks the network for nothing and
-    runs no script. It quotes test texts. An existing file is replaced only
+    runs no script. It quotes test texts and shows test pictures. An existing file is replaced only
     once the new one is whole.
 
     Args:
@@ -63,7 +64,7 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
 
 def _task(evaluation: Evaluation, words: Wording) -> str:
     """All that is told of one task."""
-    parts = (_head, _promise, _notices, _figures, _plots, _confusions, _mistakes, _labels)
+    parts = (_head, _promise, _notices, _figures, _sources, _plots, _confusions, _mistakes, _labels)
     return "<article>\n" + "\n".join(part(evaluation, words) for part in parts) + "\n</article>"
 
 
@@ -147,6 +148,17 @@ def _figures(evaluation: Evaluation, words: Wording) -> str:
     return section(words.figures_heading, table(columns, rows), style="figures")
 
 
+def _sources(evaluation: Evaluation, words: Wording) -> str:
+    """What each source adds, where there are several."""
+    if not evaluation.sources:
+        return ""
+    columns = [
+        Column(words.source),
+        *(Column(name, "number") for name in (words.rows, words.alone, words.without, words.milliseconds)),
+    ]
+    return section(words.sources_heading, table(columns, source_rows(evaluation, words)), note=words.sources_note)
+
+
 def _plots(evaluation: Evaluation, words: Wording) -> str:
     """How sure, at what cost, what is known; and beside them what was done."""
     parts = (reliability_figure, risk_figure, scope_figure, _done)
@@ -220,14 +232,15 @@ def _labels(evaluation: Evaluation, words: Wording) -> str:
     return section(words.labels_heading, _table_or_none(columns, rows, words), note=words.labels_note)
 
 
-def _table_or_none(columns: list[Column], rows: Sequence[Sequence[str]], words: Wording) -> str:
+def _table_or_none(columns: list[Column], rows: Sequence[Sequence[str | Pictured]], words: Wording) -> str:
     return table(columns, rows) if rows else f"<p>{words.nothing}</p>"
 
 
-def _text(evaluation: Evaluation, i: int, words: Wording) -> str:
-    """What the record says; one that only shows or sounds is named by its id."""
+def _text(evaluation: Evaluation, i: int, words: Wording) -> str | Pictured:
+    """What the record says; one that only shows or sounds is named by its id. What it shows stands beside it."""
     record = evaluation.records[i]
-    return record.text or f"{words.no_text} {record.id}"
+    text, address = record.text or f"{words.no_text} {record.id}", thumbnail(record)
+    return Pictured(text, address) if address else text
 
 
 def _names(outcomes: Outcomes, marks: Array) -> str:

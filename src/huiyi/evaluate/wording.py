@@ -10,6 +10,7 @@ from huiyi.errors import OptionError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from huiyi.evaluate.evaluation import Evaluation
     from huiyi.values import DecisionKind
 
 
@@ -20,12 +21,14 @@ class Wording:
     Attributes:
         figures: Figure to its name and to what it means, in one line.
         kinds: Decision kind to a word for it.
+        sources: Source to a word for it. One that is missing is called by its name.
     """
 
     code: str
     title: str
     figures: Mapping[str, tuple[str, str]]
     kinds: Mapping[DecisionKind, str]
+    sources: Mapping[str, str]
 
     # the table of figures
     figure: str
@@ -47,6 +50,14 @@ class Wording:
     promise: str
     measured: str
     no_acts: str
+
+    # sources
+    sources_heading: str
+    sources_note: str
+    source: str
+    alone: str
+    without: str
+    milliseconds: str
 
     # sections
     figures_heading: str
@@ -124,6 +135,13 @@ ENGLISH = Wording(
         "ms_per_record_p99": ("Time for one, slow", "a single decision; 99 of 100 are faster"),
     },
     kinds={"act": "acted", "clarify": "asked", "decline": "declined"},
+    sources={},
+    sources_heading="What each source adds",
+    sources_note="In-scope rows labelled exactly right by one source alone, and by all others without it.",
+    source="Source",
+    alone="Alone",
+    without="Without it",
+    milliseconds="Time for one",
     figure="Figure",
     value="Value",
     interval="95% interval",
@@ -209,6 +227,20 @@ CHINESE = Wording(
         "ms_per_record_p99": ("单条用时（慢）", "单条决策；100 条里有 99 条比它更快"),
     },
     kinds={"act": "执行", "clarify": "询问", "decline": "拒绝"},
+    sources={
+        "text": "文本",
+        "history": "对话",
+        "fields": "表单",
+        "image": "图片",
+        "audio": "声音",
+        "speech": "语音内容",
+    },
+    sources_heading="各来源的作用",
+    sources_note="范围内样本标签完全正确的比例：只用这一来源，以及用其余全部来源。",
+    source="来源",
+    alone="单独使用",
+    without="去掉之后",
+    milliseconds="单条用时",
     figure="指标",
     value="数值",
     interval="95% 区间",
@@ -315,3 +347,17 @@ def shown_interval(interval: tuple[float, float] | None) -> str:
         ('92.7–94.1%', '')
     """
     return f"{100 * interval[0]:.1f}–{interval[1]:.1%}" if interval else ""
+
+
+def source_rows(evaluation: Evaluation, words: Wording) -> list[tuple[str, ...]]:
+    """What each source adds as people read it: its name, its rows, alone, without it, milliseconds."""
+    return [
+        (
+            words.sources.get(source, source),
+            shown("n", worth.rows),
+            shown("accuracy", worth.alone),
+            shown("accuracy", worth.without),
+            shown("ms_per_record_p50", worth.milliseconds),
+        )
+        for source, worth in evaluation.sources.items()
+    ]

@@ -6,11 +6,12 @@ from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.audio import AudioPerceiver
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
+from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.encoders.whisper import reader as speech_reader
 from huiyi.perceive.features import FeaturesPerceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
-from huiyi.perceive.image import ImagePerceiver
-from huiyi.perceive.media import Upkeep
+from huiyi.perceive.image import IMAGE, ImagePerceiver
+from huiyi.perceive.media import Upkeep, left_out
 from huiyi.perceive.recordings import RECORDINGS
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
@@ -65,6 +66,8 @@ def perceiver(name: str) -> Perceiver:
     """
     if name.startswith(MARK):
         return BackbonePerceiver(name)
+    if name.startswith(IMAGE):
+        return ImagePerceiver(name=name)
     if name not in PERCEIVERS:
         known = ", ".join(PERCEIVERS)
         raise OptionError(f"signal {name!r} is not known; expected some of: {known}.{did_you_mean(name, PERCEIVERS)}")
@@ -72,8 +75,8 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "MARK", "PERCEIVERS", "READERS", "AudioPerceiver", "BackbonePerceiver", "FeaturesPerceiver", "Field",
-    "FieldsPerceiver", "ImagePerceiver", "Perceiver",
-    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "perceivable", "perceiver", "said",
-    "said_before", "stood_in", "terms",
+    "IMAGE", "MARK", "PERCEIVERS", "READERS", "AudioPerceiver", "BackbonePerceiver", "FeatureCache",
+    "FeaturesPerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "Perceiver", "TextPerceiver",
+    "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out", "perceivable", "perceiver", "said", "said_before",
+    "stood_in", "terms",
 ]  # fmt: skip

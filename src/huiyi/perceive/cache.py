@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from huiyi.errors import OutputError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS features (maker TEXT, digest BLOB, value BLOB, PRIMARY KEY (maker, digest))"
+
+_PATIENCE = 60.0  # seconds for which another process may be writing
 
 
 class Cache(Protocol):
@@ -70,11 +73,14 @@ class FeatureCache:
         ...     cache = FeatureCache(Path(folder) / "features.sqlite")
         ...     cache.put("encoder-1", {b"digest": b"value"})
         ...     cache.get("encoder-1", b"digest"), cache.get("encoder-2", b"digest")
+        ...     cache.close()
         (b'value', None)
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._lock = Lock()
+        self._there: sqlite3.Connection | None = None
 
     def get(self, maker: str, digest: bytes) -> bytes | None:
         """What was put, or None.
@@ -86,14 +92,11 @@ class FeatureCache:
         Raises:
             OutputError: The file is no cache, or is broken.
         """
-        if not self.file.is_file():
+        if self._there is None and not self.file.is_file():
             return None
-        try:
-            with closing(self._connected()) as there:
-                asked = "SELECT value FROM features WHERE maker = ? AND digest = ?"
-                found = there.execute(asked, (maker, digest)).fetchone()
-        except sqlite3.Error as error:
-            raise self._refused(error) from error
+        with self._opened() as there:
+            asked = "SELECT value FROM features WHERE maker = ? AND digest = ?"
+            found = there.execute(asked, (maker, digest)).fetchone()
         return None if found is None else bytes(found[0])
 
     def put(self, maker: str, values: Mapping[bytes, bytes]) -> None:
@@ -102,23 +105,29 @@ class FeatureCache:
         Raises:
             OutputError: The disk is full, or the place cannot be written.
         """
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connected()) as there, there:
-                rows = [(maker, digest, value) for digest, value in values.items()]
-                there.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
-        except (sqlite3.Error, OSError) as error:
-            raise self._refused(error) from error
+        rows = [(maker, digest, value) for digest, value in values.items()]
+        with self._opened() as there, there:  # all of them or none
+            there.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
 
-    def _connected(self) -> sqlite3.Connection:
-        """The database. It is opened for each use, so that no thread or process keeps it from another."""
-        there = sqlite3.connect(self.file, timeout=60)
-        there.execute(_TABLE)
-        return there
+    def close(self) -> None:
+        """Let go of the file. It is opened again when it is next used."""
+        with self._lock:
+            if self._there is not None:
+                self._there.close()
+                self._there = None
 
-    def _refused(self, error: Exception) -> OutputError:
-        """What to say of a file that does not take or give."""
-        return OutputError(
-            f"{self.file}, which keeps what was seen in pictures and heard in recordings, cannot be used: {error}. "
-            "Remove it, make room, or choose another --out"
-        )
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread at a time."""
+        with self._lock:
+            try:
+                if self._there is None:
+                    self.file.parent.mkdir(parents=True, exist_ok=True)
+                    self._there = sqlite3.connect(self.file, timeout=_PATIENCE, check_same_thread=False)
+                    self._there.execute(_TABLE)
+                yield self._there
+            except (sqlite3.Error, OSError) as error:
+                raise OutputError(
+                    f"{self.file}, which keeps what was seen in pictures and heard in recordings, cannot be used: "
+                    f"{error}. Remove it, make room, or choose another --out"
+                ) from error

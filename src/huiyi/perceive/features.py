@@ -19,12 +19,12 @@ class FeaturesPerceiver(ABC):
     """Features of the media of each record: of several, the mean. Equal ones are looked at once.
 
     Args:
-        signal: Its name.
+        name: Of the signal.
         kind: Of the media.
     """
 
-    def __init__(self, signal: str, kind: MediaKind) -> None:
-        self.signal = signal
+    def __init__(self, name: str, kind: MediaKind) -> None:
+        self.name = name
         self.kind = kind
         self.upkeep = Upkeep()
 
@@ -58,7 +58,7 @@ class FeaturesPerceiver(ABC):
                     signal[row], present[row] = np.mean(features, axis=0), True
         elif tick is not None:
             tick(len(records))
-        return {self.signal: signal}, present
+        return {self.name: signal}, present
 
     @abstractmethod
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:

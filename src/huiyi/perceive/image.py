@@ -21,7 +21,8 @@ from huiyi.perceive.pictures import PICTURES, pixels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIGNAL = "image"
+IMAGE = "image@"
+"""How the signals of encoders begin that learnt labels: what stands behind it tells them apart."""
 
 _MODEL = "encoder.onnx"
 
@@ -31,6 +32,8 @@ class ImagePerceiver(FeaturesPerceiver):
 
     Args:
         encoder: Taken instead of EfficientNet-lite0, which is made when the first picture comes.
+        name: Of the signal.
+        tuned: Whether the encoder learnt labels.
 
     Example:
         >>> from huiyi.values import Record
@@ -39,8 +42,9 @@ class ImagePerceiver(FeaturesPerceiver):
         ((1, 1280), [False])
     """
 
-    def __init__(self, encoder: OnnxPictureEncoder | None = None) -> None:
-        super().__init__(SIGNAL, PICTURES)
+    def __init__(self, encoder: OnnxPictureEncoder | None = None, *, name: str = "image", tuned: bool = False) -> None:
+        super().__init__(name, PICTURES)
+        self.tuned = tuned
         self._encoder = encoder
 
     @property
@@ -51,11 +55,12 @@ class ImagePerceiver(FeaturesPerceiver):
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The bytes of the ONNX file, which become a file of the saved model."""
         tool = self._tool()
-        config = {"encoder": tool.name, "side": tool.side, "width": tool.width}
+        config = {"encoder": tool.name, "side": tool.side, "width": tool.width, "tuned": self.tuned}
         return {_MODEL: np.frombuffer(tool.model, dtype=np.uint8)}, config
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave."""
+        self.tuned = config["tuned"]
         model = arrays[_MODEL].tobytes()
         self._encoder = OnnxPictureEncoder(config["encoder"], model, side=config["side"], width=config["width"])
 

@@ -143,6 +143,23 @@ def perceived(
     return [[album.values[digest] for digest in own] for own in places]
 
 
+def left_out(excuses: Sequence[str]) -> list[str]:
+    """What to say of media that could not be read and were left out: how many, and why the first.
+
+    Example:
+        >>> left_out(["record 7: cat.png is empty", "record 9: dog.png is empty", "record 7: cat.png is empty"])
+        ['2 pictures or recordings could not be read and were left out; the first: record 7: cat.png is empty']
+        >>> left_out([])
+        []
+    """
+    distinct = list(dict.fromkeys(excuses))
+    if not distinct:
+        return []
+    what = "1 picture or recording" if len(distinct) == 1 else f"{len(distinct):,} pictures or recordings"
+    verb = "was" if len(distinct) == 1 else "were"
+    return [f"{what} could not be read and {verb} left out; the first: {distinct[0]}"]
+
+
 class _Album(Generic[T, V]):
     """The values of distinct contents.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from huiyi.errors import OptionError, did_you_mean
-from huiyi.perceive import PERCEIVERS
+from huiyi.perceive import PERCEIVERS, Upkeep
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.pretexts import PRETEXTS
 from huiyi.train.tuning.tracking import TRACKERS, Tracker
@@ -33,6 +33,7 @@ class Session:
         folder: Where it keeps what survives an interruption.
         resume: Whether to go on with what is there.
         tracker: Keeps the figures of each epoch.
+        upkeep: Where what is perceived in media is kept, and what happens to those that cannot be read.
     """
 
     progress: Progress | None = None
@@ -40,6 +41,7 @@ class Session:
     folder: Path | None = None
     resume: bool = False
     tracker: Tracker | None = None
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class TrainConfig:
         effort: One of ``EFFORTS``.
         encoder: The backbone that is tuned: a packaged one by name, a folder,
             or an id on the hub; chosen by the language of the texts when empty.
+        image_encoder: What looks at pictures, by a folder or an id on the hub, instead of the packaged encoder.
+            It is not tuned.
         tune: Which of its parameters train, one of ``METHODS``.
         pretexts: What a backbone learns from unlabelled texts alone before it
             is tuned, some of ``PRETEXTS``; they seldom help one that learnt from much text.
@@ -69,6 +73,7 @@ class TrainConfig:
     seed: int = 0
     effort: str = "fast"
     encoder: str = ""
+    image_encoder: str = ""
     tune: str = "full"
     pretexts: tuple[str, ...] = ()
     minutes: float = 60.0

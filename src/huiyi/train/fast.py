@@ -11,7 +11,8 @@ import numpy as np
 from huiyi.align import Aligner, HeldOut, SpansAligner, techniques_for
 from huiyi.data import Table
 from huiyi.errors import DataError, OptionError
-from huiyi.perceive import perceivable
+from huiyi.perceive import ImagePerceiver, perceivable
+from huiyi.perceive.encoders.vision import vision_encoder
 from huiyi.pipeline import Perception
 from huiyi.train.config import Progress, Session, TrainConfig, ticks
 from huiyi.train.lessons import descriptions, rows_of, task_of, usable
@@ -19,6 +20,9 @@ from huiyi.values import Context, Intents, Record, Task
 
 if TYPE_CHECKING:
     from huiyi.align import FittedHead
+
+PICTURED = "image"
+"""The signal of pictures, as a frozen encoder sees them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +106,11 @@ def fit_fast(given: Assignment) -> Fitted:
 
 
 def see(given: Assignment) -> Seen:
-    """Perceive rows and label descriptions by what is there already, and by perceivers fitted on all of what is not."""
+    """Perceive rows and label descriptions by what is there already, and by perceivers fitted on all of what is not.
+
+    Raises:
+        OptionError: The encoder for pictures cannot be used, or there are no pictures for it.
+    """
     texts = [
         (text, task.name, column)
         for task in given.tasks
@@ -112,9 +120,17 @@ def see(given: Assignment) -> Seen:
     records, named = given.records, [Record(text=text) for text, _, _ in texts]
     signals = given.config.signals or perceivable(records)
     known = given.perception.names if given.perception else ()
+    if given.config.image_encoder and PICTURED not in {*signals} - {*known}:
+        raise OptionError(
+            "--image-encoder: nothing new is learnt from pictures; expected rows with an image. Leave the option out"
+        )
     fresh = Perception([name for name in signals if name not in known])
+    if given.config.image_encoder:
+        fresh.add(PICTURED, ImagePerceiver(vision_encoder(given.config.image_encoder)))
+    fresh.keep_up(given.session.upkeep)
     fresh.fit([*records, *named, *given.unlabelled])
     perception = given.perception.joined(fresh) if given.perception else fresh
+    perception.keep_up(given.session.upkeep)
     tick = ticks(given.session.progress, "reading", len(records) * len(perception.names))
     context = perception.perceive(records, tick=tick)
     return Seen(perception, context, perception.perceive(named), [(name, column) for _, name, column in texts])

@@ -28,7 +28,6 @@ from huiyi.train.config import Session
 from huiyi.train.fast import Assignment, Fitted
 from huiyi.train.tuned import fit_members, prepare
 from huiyi.train.tuning.finetune import FinetuneConfig
-from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.runs import write_whole
 from huiyi.train.tuning.search import Between, CutShortError, Settings, Space, Tell, Trial, importance, search
 from huiyi.train.tuning.tuner import Evidence, Tuner
@@ -71,6 +70,7 @@ def fit_thorough(given: Assignment) -> Fitted:
         raise OptionError("--effort thorough: expected labels, but there are spans too. Use --effort tuned")
     began = perf_counter()
     begun = prepare(given)
+    others = [(tuner, tuner.evidence(begun.folds)) for tuner in begun.tuners[1:]]  # nothing is searched for pictures
     aside = perf_counter() - began
     candidates = Candidates(begun.tuner, begun.folds)
     trials, members = candidates.found(60 * minutes - aside, aside=aside)
@@ -79,7 +79,7 @@ def fit_thorough(given: Assignment) -> Fitted:
             f"of {minutes:g} minutes none were left to try other than the usual settings. Give more --minutes"
         )
     chosen = [(candidates.tuner(number, trials[number].settings), candidates.told(number)) for number in members]
-    found = fit_members(begun, chosen, given.session)
+    found = fit_members(begun, [*chosen, *others], given.session)
     return replace(found, report={**found.report, "search": candidates.report(trials, members)})
 
 
@@ -149,7 +149,7 @@ class Candidates:
     def tuner(self, number: int, settings: Settings, session: Session | None = None) -> Tuner:
         """What tunes with the settings of a trial."""
         usual = self._usual.config
-        rate = settings["rate"] * METHODS[usual.method]().learning_rate
+        rate = settings["rate"] * self._usual.usual_rate
         config = replace(usual, **{**settings, "rate": rate}, seed=usual.seed + number)
         folder = self._folder / f"trial-{number}" if self._folder else None
         return self._usual.trying(config, session or self._usual.session, folder)

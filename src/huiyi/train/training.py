@@ -15,6 +15,7 @@ from huiyi.data.columns import listed
 from huiyi.data.tasks import TaskFile, read_tasks
 from huiyi.decide import Decider
 from huiyi.errors import DataError, OptionError
+from huiyi.perceive import FeatureCache, Upkeep, left_out
 from huiyi.pipeline import Model, Skill
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, fit_fast
@@ -26,6 +27,9 @@ from huiyi.values import Record, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+FEATURES = "features.sqlite"
+"""In the folder of a training: what was seen and heard in pictures and recordings."""
 
 STRATEGIES: Mapping[str, Callable[[Assignment], Fitted]] = {
     "fast": fit_fast,
@@ -63,11 +67,12 @@ def train(
             label that it names may lack examples.
         columns: Which column is what.
         config: Options.
-        skip_bad: Skip rows that cannot be read.
+        skip_bad: Skip rows, pictures and recordings that cannot be read.
         progress: Told how far training has come.
         on_epoch: Told the figures of each epoch of fine-tuning.
-        folder: Where fine-tuning keeps checkpoints and logs. Checkpoints stay
-            until ``huiyi.train.tuning.runs.end`` removes them, once the model is saved.
+        folder: Where training keeps what it saw in media, and fine-tuning its
+            checkpoints and logs. Checkpoints stay until ``huiyi.train.tuning.runs.end``
+            removes them, once the model is saved.
         resume: Go on with the training that was interrupted there.
         add_to: A model that is to learn further tasks. What comes back does
             these as well as its own, of which nothing changes.
@@ -122,7 +127,9 @@ def train(
         notices += repeats(others, [row for rows in held_out.values() for row in rows])
     frozen = add_to.perception.frozen() if add_to is not None else None
     tracker = TRACKERS[config.track](folder / "logs") if folder and config.effort != "fast" else None
-    session = Session(progress, on_epoch, folder, resume, tracker)
+    excused: list[str] = []
+    upkeep = Upkeep(FeatureCache(folder / FEATURES) if folder else None, excused.append if skip_bad else None)
+    session = Session(progress, on_epoch, folder, resume, tracker, upkeep)
     with closing(tracker) if tracker else nullcontext():
         fitted = STRATEGIES[config.effort](Assignment(tasks, records, config, session, others, frozen))
     fitted.perception.keep({signal for aligner in fitted.aligners.values() for signal in aligner.signals})
@@ -145,9 +152,10 @@ def train(
         "seed": config.seed,
         "seconds": round(perf_counter() - started, 2),
         "left_out_columns": list(table.left_out),
-        "notices": list(dict.fromkeys([*table.notices, *notices, *fitted.notices])),
+        "notices": list(dict.fromkeys([*table.notices, *notices, *fitted.notices, *left_out(excused)])),
         **fitted.report,
     }
+    fitted.perception.keep_up(Upkeep())
     examples = records if config.examples else ()
     model = Model(fitted.perception, skills, summary=summary, examples=examples)
     return model if add_to is None else add_to.joined(model)

@@ -1,10 +1,11 @@
-"""The tuned strategy: a backbone fine-tuned to the task, beside what the fast strategy hears.
+"""The tuned strategy: a backbone fine-tuned to the task, beside what the fast strategy perceives.
 
 The backbone adds two signals and changes none: as it came, and tuned. Both
 leave torch before any head hears them, so heads and promise are fitted on the
 very numbers that will be served. What the tuned one is worth beside the others
 is told by rows that another, tuned without them, had not seen. Of few rows a
-second backbone is tuned too: what each draws from them differs most then.
+second backbone is tuned too: what each draws from them differs most then. The
+encoder of pictures, where there are any, is tuned in the same way.
 
 Source:
     Wolpert, "Stacked generalization", Neural Networks 5(2), 1992 (weights by
@@ -16,21 +17,22 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver, said
+from huiyi.perceive import MARK, BackbonePerceiver, ImagePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.pipeline import Perception
-from huiyi.train.config import Session, ticks
+from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
 from huiyi.train.tuning.finetune import FinetuneConfig
-from huiyi.train.tuning.loop import tokens_of
+from huiyi.train.tuning.pictures import picture_tuner
 from huiyi.train.tuning.runs import begin
 from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.align import FittedHead
+    from huiyi.values import Signal
 
 CHINESE_SHARE = 0.02
 """From this share of Chinese texts on, the backbone must have learnt Chinese."""
@@ -59,13 +62,13 @@ _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
 def fit_tuned(given: Assignment) -> Fitted:
-    """Perceive, tune one backbone to all tasks at once, leave torch, and align.
+    """Perceive, tune backbones to all tasks at once, leave torch, and align.
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
     begun = prepare(given)
-    members = [(tuner, tuner.evidence(begun.folds)) for tuner in (begun.tuner, *begun.second_tuner(given))]
+    members = [(tuner, tuner.evidence(begun.folds)) for tuner in (*begun.tuners, *begun.second_tuner(given))]
     return fit_members(begun, members, given.session)
 
 
@@ -74,24 +77,30 @@ class Begun:
     """All that is there before a backbone is tuned.
 
     Attributes:
-        tuner: Tunes with the usual settings.
+        tuners: Tune with the usual settings: a backbone of texts, where there are texts, and the encoder of pictures.
         seen: What is perceived, the backbone as it came among it.
         unlabelled: What is perceived of the unlabelled texts, if there are more of them than rows.
         folds: The fold that leaves each row out.
         notices: What the user should know.
     """
 
-    tuner: Tuner
+    tuners: Sequence[Tuner]
     seen: Seen
     unlabelled: Context | None
     folds: NDArray[np.intp]
     notices: list[str]
 
+    @property
+    def tuner(self) -> Tuner:
+        """The first of them: of texts where there are any."""
+        return self.tuners[0]
+
     def second_tuner(self, given: Assignment) -> list[Tuner]:
         """What tunes a second backbone, where rows are few and the user has named none."""
         first, lessons = self.tuner, self.tuner.lessons
+        texts = int(lessons.there.sum()) + len(lessons.unlabelled)
         is_wanted = first.name == MINILM and not given.config.encoder and not first.spans
-        if not is_wanted or len(lessons.texts) + len(lessons.unlabelled) > FEW_ROWS:
+        if not is_wanted or texts > FEW_ROWS:
             return []
         other = first.trying(first.config, first.session, first.checkpoints / E5 if first.checkpoints else None)
         other.name = E5
@@ -116,23 +125,36 @@ def prepare(given: Assignment) -> Begun:
 
     Raises:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several; or no row has a
-            text.
+            text or a picture.
     """
-    tasks, records, config, session = given.tasks, given.records, given.config, given.session
+    tasks, config, session = given.tasks, given.config, given.session
     if given.unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
-    if records and all(is_blank(record.text) for record in records):
+    has_texts = not given.records or not all(is_blank(record.text) for record in given.records)
+    backbone = load_backbone(config.encoder or _backbone_for(given.records)) if has_texts else None
+    seen, slug = see(given), _slug("-".join(task.name for task in tasks))
+    painter = None if config.image_encoder else picture_tuner(tasks, seen, slug, session, seed=config.seed)
+    if painter is None and backbone is None:
         raise OptionError(
-            f"--effort {config.effort}: no row has a text, and texts are what is fine-tuned to; expected some. "
-            "Leave --effort out"
+            f"--effort {config.effort}: no row has a text or a picture, which are what is fine-tuned to; expected "
+            "some. Leave --effort out"
         )
-    name = config.encoder or _backbone_for(records)
-    backbone = load_backbone(name)
-    seen = see(given)
+    if painter is not None:
+        painter.signal = free(painter.signal, given.perception.names if given.perception else ())
+    if backbone is None:
+        assert painter is not None, "there is something to tune"
+        _begin([painter], config, session, resume=session.resume)
+        return Begun([painter], seen, None, _folds(tasks, seen.context), [])
+    return _prepare_texts(given, backbone, seen, slug, [painter] if painter else [])
+
+
+def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str, others: Sequence[Tuner]) -> Begun:
+    """Make ready to tune a backbone of texts, and what else is tuned after it."""
+    tasks, config, session = given.tasks, given.config, given.session
     lessons, notices = Lessons.of(tasks, seen, given.unlabelled)
     rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
-    notices += _cut(spans, backbone, records)
+    notices += _cut(spans, backbone, given.records)
     tuning = FinetuneConfig(
         method=config.tune,
         epochs=_epochs(rows, has_spans=bool(spans)),
@@ -142,25 +164,35 @@ def prepare(given: Assignment) -> Begun:
     if spans:
         tuning = replace(tuning, max_tokens=SPAN_TOKENS)
     taken = given.perception.names if given.perception else ()
-    frozen = MARK + _slug(name)
-    signal = free(MARK + _slug("-".join(task.name for task in tasks)), (*taken, frozen))
-    checkpoints = None
-    if session.folder is not None:
-        begun = {**begun_with(name, lessons, tuning), "effort": config.effort}
-        checkpoints = begin(session.folder, begun, resume=session.resume)
-    tuner = Tuner(name, signal, lessons, tuning, session, checkpoints)
+    frozen = MARK + _slug(backbone.name)
+    tuner = Tuner(backbone.name, free(MARK + slug, (*taken, frozen)), lessons, tuning, session)
+    _begin([tuner, *others], config, session, resume=session.resume)
     many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
-    others = _read(seen.perception, lessons, session) if many else None
-    known = _known(given.perception, frozen, name)
+    unlabelled = _read(seen.perception, lessons, session) if many else None
+    known = _known(given.perception, frozen, backbone.name)
     if known is None:
         known, more = tuner.exported(backbone, None)
         notices += more
-        seen = _heard(seen, frozen, known, session)
+        seen = _heard(seen, BackbonePerceiver(frozen, known), session)
     tuner.read(known)
-    if others is not None and frozen not in others.signals:
-        present = np.column_stack([others.present, np.ones(len(others.records), dtype=bool)])
-        others = Context(others.records, {**others.signals, frozen: tuner.unlabelled_vectors}, present)
-    return Begun(tuner, seen, others, _folds(tasks, seen.context), notices)
+    if unlabelled is not None and frozen not in unlabelled.signals:
+        present = np.column_stack([unlabelled.present, np.ones(len(unlabelled.records), dtype=bool)])
+        signals = {**unlabelled.signals, frozen: tuner.unlabelled_vectors}
+        unlabelled = Context(unlabelled.records, signals, present)
+    return Begun([tuner, *others], seen, unlabelled, _folds(tasks, seen.context), notices)
+
+
+def _begin(tuners: Sequence[Tuner], config: TrainConfig, session: Session, *, resume: bool) -> None:
+    """Give tuners their places for checkpoints, in a run that is begun, or gone on with."""
+    if session.folder is None:
+        return
+    begun = {"effort": config.effort}
+    for place, tuner in enumerate(tuners):
+        mark = "" if place == 0 else f" of {tuner.name}"
+        begun |= {what + mark: told for what, told in begun_with(tuner.name, tuner.lessons, tuner.config).items()}
+    folder = begin(session.folder, begun, resume=resume)
+    for place, tuner in enumerate(tuners):
+        tuner.checkpoints = folder if place == 0 else folder / tuner.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,11 +224,10 @@ def fit_members(begun: Begun, members: Sequence[tuple[Tuner, Evidence]], session
         members: What tunes each, and what it says of rows that it left out. The first one teaches frozen signals.
         session: Whom to tell.
     """
-    seen, signal = begun.seen, begun.tuner.signal
+    seen = begun.seen
     tuned: list[Tuned] = []
-    for place, (tuner, evidence) in enumerate(members, 1):
-        if place > 1:
-            tuner.signal = free(f"{signal}-{place}", seen.perception.names)
+    for tuner, evidence in members:
+        tuner.signal = free(tuner.signal, seen.perception.names)
         tuned.append(finish(tuner, seen, evidence))
         seen = tuned[-1].seen
     heads = {
@@ -219,7 +250,7 @@ def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     signal = tuner.signal
     final = tuner.run("all", ~tuner.left_out(None), stop_after=evidence.epochs)
     inside, notices = tuner.exported(final.backbone, final)
-    seen = _heard(seen, signal, inside, tuner.session, tuned=True)
+    seen = _heard(seen, tuner.perceiver(inside), tuner.session)
     vectors, records = tuner.spoken(seen, signal), seen.context.records
     heads = {
         task.name: {f"{signal}/prototypes": tuner.fitted(final, vectors, evidence, task, rows_of(task, records))}
@@ -238,19 +269,19 @@ def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     return Tuned(seen, heads, spans, told, report, notices)
 
 
-def _heard(seen: Seen, signal: str, encoder: OnnxEncoder, session: Session, *, tuned: bool = False) -> Seen:
-    """What was seen, and the signal of one backbone more."""
-    perceiver = BackbonePerceiver(signal, encoder, tuned=tuned)
-    contexts = []
+def _heard(seen: Seen, perceiver: BackbonePerceiver | ImagePerceiver, session: Session) -> Seen:
+    """What was seen, and one signal more."""
+    signal, contexts = perceiver.name, []
     for context in (seen.context, seen.names):
         tick = ticks(session.progress, f"reading {signal}", len(context.records)) if context is seen.context else None
         tokens: Mapping[str, Ragged] = {}
-        if tuned and perceiver.hears_units:
+        signals: Mapping[str, Signal]
+        if isinstance(perceiver, BackbonePerceiver) and perceiver.tuned and perceiver.hears_units:
             signals, there, tokens = perceiver.perceive_units(context.records, tick=tick)
         else:
             signals, there = perceiver.perceive(context.records, tick=tick)
         present = np.column_stack([context.present, there])
-        contexts.append(Context(context.records, {**context.signals, **signals}, present, tokens))
+        contexts.append(replace(context, signals={**context.signals, **signals}, present=present, tokens=tokens))
     seen.perception.add(signal, perceiver)
     return Seen(seen.perception, contexts[0], contexts[1], seen.named)
 
@@ -283,7 +314,7 @@ def _folds(tasks: Sequence[Task], context: Context) -> NDArray[np.intp]:
 def _cut(spans: Sequence[Task], backbone: Backbone, records: Sequence[Record]) -> list[str]:
     """How many texts are too long to be learnt from as a whole; all are read to their end."""
     texts = [said(record) for record in records if any(task.name in record.labels for task in spans)]
-    tokens = tokens_of(backbone, texts, max_tokens=SPAN_TOKENS + 1)
+    tokens = backbone.items(texts, max_tokens=SPAN_TOKENS + 1)
     count = int((tokens.lengths > SPAN_TOKENS).sum())
     if not count:
         return []
@@ -309,10 +340,14 @@ def _known(perception: Perception | None, signal: str, backbone: str) -> OnnxEnc
 
 
 def free(name: str, taken: Collection[str]) -> str:
-    """A name that no signal has yet."""
-    while name in taken:
-        name += "-tuned"
-    return name
+    """A name that no signal has yet: this one, or else with a number behind it.
+
+    Example:
+        >>> free("text@intent", ["text@intent", "text@intent-2"])
+        'text@intent-3'
+    """
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one not in taken)
 
 
 def _slug(name: str) -> str:

@@ -146,7 +146,8 @@ def test_what_cannot_be_used(tiny: Path, texts: list[str], monkeypatch: pytest.M
 
 def test_a_tuner_begins_with_it_once(tiny: Path, texts: list[str]) -> None:
     task = Task("intent", "choice", (Label("card"), Label("money")))
-    rows = Lessons([task], texts[:4], {"intent": np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]}, 4, texts[4:50])
+    there, targets = np.ones(4, dtype=bool), {"intent": np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]}
+    rows = Lessons([task], texts[:4], there, targets, 4, texts[4:50])
     told: list[str] = []
     session = Session(on_epoch=lambda what, figures: told.append(what))
     taught = np.ones(4, dtype=bool)

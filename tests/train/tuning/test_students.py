@@ -36,8 +36,9 @@ class Desk:
     def heads(self, labels: np.ndarray, absent: int | None = None) -> FittedHead:
         """What the blurred view learns when the clear one passes the labels on."""
         records = [Record(text=f"row {row}", labels={"intent": "abc"[label]}) for row, label in enumerate(labels)]
-        lessons = Lessons([TASK], [r.text or "" for r in records], {"intent": np.eye(3, dtype=np.float32)[labels]},
-                          ROWS, [f"other {i}" for i in range(OTHERS)])  # fmt: skip
+        targets = {"intent": np.eye(3, dtype=np.float32)[labels]}
+        others = [f"other {i}" for i in range(OTHERS)]
+        lessons = Lessons([TASK], [r.text for r in records], np.ones(ROWS, dtype=bool), targets, ROWS, others)
         tuner = Tuner("", "text@intent", lessons, FinetuneConfig(), Session())
         tuner.read(Clear(self))  # type: ignore[arg-type]
         present = np.ones((ROWS, 1), dtype=bool)

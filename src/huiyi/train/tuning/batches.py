@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 
 BATCHES_A_BUCKET = 16
 """Rows are sorted by length within this many batches, no further: the order must stay nearly random."""
+
+
+class Items(Protocol):
+    """What is learnt from, as a backbone takes it."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def batch(self, rows: NDArray[np.intp], *, varied: bool = False) -> Mapping[str, Tensor]:
+        """What a backbone is given of some; ``varied`` at random where that teaches what does not matter."""
+        ...
+
+    def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+        """All once, ``rows`` at a time, in random order."""
+        ...
+
+    def by_length(self, rows: int) -> Iterator[NDArray[np.intp]]:
+        """All once, ``rows`` at a time, those that take longest last."""
+        ...
 
 
 class Tokens:
@@ -52,8 +72,15 @@ class Tokens:
         self.lengths = np.array([len(ids) for ids in self.ids], dtype=np.intp)
         self._padding = int(tokenizer.pad_token_id)
 
-    def batch(self, rows: Sequence[int] | NDArray[np.intp]) -> dict[str, Tensor]:
-        """What a backbone is given of some rows: ids, mask and what else it takes, each (rows, longest of them)."""
+    def __len__(self) -> int:
+        """How many texts."""
+        return len(self.ids)
+
+    def batch(self, rows: Sequence[int] | NDArray[np.intp], *, varied: bool = False) -> dict[str, Tensor]:
+        """What a backbone is given of some rows: ids, mask and what else it takes, each (rows, longest of them).
+
+        Texts are not varied while they are learnt from. See ``Items``.
+        """
         import torch
 
         longest = max(1, int(self.lengths[rows].max()))

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import OptionError, did_you_mean
-from huiyi.train.tuning.backbones import Backbone
-from huiyi.train.tuning.loop import Loop, encode, encode_units, tokens_of
+from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.loop import Learner, Loop, encode, encode_units
 from huiyi.train.tuning.methods import METHODS, ParameterTable, parameter_table
 from huiyi.train.tuning.objectives import Learnt
 from huiyi.values import Ragged, Task
@@ -88,10 +88,10 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Texts and what is right of them.
+    """Texts, or pictures, and what is right of them.
 
     Attributes:
-        texts: The n texts.
+        texts: The n texts, or what the backbone takes in their place.
         targets: By task. Of ``choice`` and ``several`` shape (n, k), 1 where
             right. A row with NaN says nothing to that task. A row without any
             label is out of scope, and a class of its own while learning,
@@ -99,7 +99,7 @@ class Rows:
             or None where nothing is known.
     """
 
-    texts: Sequence[str]
+    texts: Sequence[Any]
     targets: Mapping[str, Any]
 
 
@@ -108,7 +108,7 @@ class Finetuned:
     """A backbone after fine-tuning.
 
     Attributes:
-        backbone: Its tokenizer, pooling and width.
+        backbone: What was tuned: it knows how items are read.
         module: The tuned module, merged: what is exported.
         learnt: By task what tells its labels by the vectors.
         epochs: How many it was trained for, fewer than asked for when it stopped early.
@@ -116,26 +116,27 @@ class Finetuned:
         parameters: How much of it trained.
     """
 
-    backbone: Backbone
+    backbone: Learner
     module: nn.Module
     learnt: Mapping[str, Learnt]
     epochs: int
     history: Sequence[Epoch]
     parameters: ParameterTable
 
-    def encode(self, texts: Sequence[str], *, max_tokens: int) -> Array:
-        """Unit vectors of texts, shape (n, d)."""
-        return encode(self.module, self.backbone, tokens_of(self.backbone, texts, max_tokens=max_tokens))
+    def encode(self, texts: Sequence[Any], *, max_tokens: int) -> Array:
+        """Unit vectors of texts, or of what stands in their place, shape (n, d)."""
+        return encode(self.module, self.backbone, self.backbone.items(texts, max_tokens=max_tokens))
 
     def tag_odds(self, task: str, texts: Sequence[str], *, max_tokens: int) -> Ragged:
         """What a task of spans says of the units of texts: log-odds of its tags. Of longer ones only the beginning."""
-        tokens = tokens_of(self.backbone, texts, max_tokens=max_tokens, with_units=True)
+        tokens = self.backbone.items(texts, max_tokens=max_tokens, with_units=True)
+        assert isinstance(tokens, Tokens), "only texts have units"
         units = encode_units(self.module, self.backbone, tokens)
         return replace(units, values=self.learnt[task].odds(units.values))
 
 
 def finetune(
-    backbone: Backbone,
+    backbone: Learner,
     rows: Rows,
     tasks: Sequence[Task],
     *,

@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.train.tuning.backbones import CASE_WEIGHTS, Backbone, pooled
-from huiyi.train.tuning.batches import Tokens
-from huiyi.train.tuning.methods import METHODS
+from huiyi.train.tuning.batches import Items, Tokens
 from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
 from huiyi.values import Ragged, Task
 
@@ -25,9 +23,45 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from huiyi.train.tuning.finetune import FinetuneConfig, Rows
+    from huiyi.train.tuning.methods import Method
     from huiyi.values import Array
 
 ROWS_READ_AT_ONCE = 64
+
+
+class Learner(Protocol):
+    """What is tuned: a backbone of texts, or of pictures."""
+
+    @property
+    def module(self) -> nn.Module:
+        """What is tuned of it."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Numbers a vector has."""
+        ...
+
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """How the names of parameters end that begin with nothing, as what objectives add does."""
+        ...
+
+    def method(self, name: str) -> Method:
+        """What says which of its parameters train."""
+        ...
+
+    def items(self, texts: Sequence[Any], *, max_tokens: int, with_units: bool = False) -> Items:
+        """What is learnt from, as it reads it."""
+        ...
+
+    def read(self, module: nn.Module, given: Mapping[str, Tensor]) -> Reading:
+        """What a module, tuned or not, says of some of it."""
+        ...
+
+    def layers_above(self, parameter: str) -> int:
+        """How many layers stand above the one that a parameter belongs to."""
+        ...
 
 
 class Loop:
@@ -40,29 +74,27 @@ class Loop:
         config: Options.
     """
 
-    def __init__(self, backbone: Backbone, rows: Rows, tasks: Sequence[Task], *, config: FinetuneConfig) -> None:
+    def __init__(self, backbone: Learner, rows: Rows, tasks: Sequence[Task], *, config: FinetuneConfig) -> None:
         import torch
 
         self.backbone, self.config = backbone, config
-        self._fresh = (CASE_WEIGHTS,) if backbone.sees_case else ()  # begin with nothing, as what objectives add does
         self._with_units = any(task.kind == "spans" for task in tasks)
-        self._tokens = self._tokens_of(rows)
+        self._items = self._items_of(rows)
         self._batches = math.ceil(len(rows.texts) / config.batch_rows)
         self.steps = config.epochs * math.ceil(self._batches / config.accumulate)
         vectors = np.zeros((0, backbone.width), dtype=np.float32)
         if any(task.kind != "spans" for task in tasks):
-            vectors = encode(backbone.module, backbone, self._tokens)
-        self.method = METHODS[config.method]()
+            vectors = encode(backbone.module, backbone, self._items)
+        self.method = backbone.method(config.method)
         self.module = self.method.attach(
             backbone.module, steps=max(1, self.steps), rng=np.random.default_rng(config.seed)
         )
         self.objectives: Mapping[str, Objective] = {
-            task.name: objective_of(task, rows.targets[task.name], self._tokens, vectors, config) for task in tasks
+            task.name: objective_of(task, rows.targets[task.name], vectors, config) for task in tasks
         }
-        self._prepared = self._prepared_of(rows, self._tokens)
+        self._prepared = self._prepared_of(rows, self._items)
         self._optimiser = torch.optim.AdamW(self._groups(), fused=True)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
-        self._half = has_bfloat16()
 
     def epoch(self, number: int, tick: Callable[[int], None] | None) -> dict[str, float]:
         """See all rows once, and return the figures of it.
@@ -79,7 +111,7 @@ class Loop:
         total, seen = 0.0, 0
         right, questions = dict.fromkeys(self.objectives, 0), dict.fromkeys(self.objectives, 0)
         self.module.train()
-        for place, rows in enumerate(self._tokens.shuffled(config.batch_rows, rng), 1):
+        for place, rows in enumerate(self._items.shuffled(config.batch_rows, rng), 1):
             loss, asked = self._loss(rows)
             if not torch.isfinite(loss):
                 raise DataError(
@@ -106,13 +138,13 @@ class Loop:
         """Loss, and the share told right, of rows that it does not learn from."""
         import torch
 
-        tokens = self._tokens_of(rows)
-        prepared = self._prepared_of(rows, tokens)
+        items = self._items_of(rows)
+        prepared = self._prepared_of(rows, items)
         asked: dict[str, list[Asked]] = {name: [] for name in self.objectives}
         self.module.eval()
         with torch.inference_mode():
-            for some in tokens.by_length(ROWS_READ_AT_ONCE):
-                reading = self._read(tokens, some)
+            for some in items.by_length(ROWS_READ_AT_ONCE):
+                reading = self.backbone.read(self.module, items.batch(some))
                 for name, objective in self.objectives.items():
                     asked[name].append(objective.asked(reading, prepared[name][some]))
             found = {name: measured(asked[name], several=one.several) for name, one in self.objectives.items()}
@@ -176,13 +208,13 @@ class Loop:
             for name, value in objective.parameters.items()
         }
 
-    def _tokens_of(self, rows: Rows) -> Tokens:
-        """The texts of some rows as the backbone reads them."""
-        return tokens_of(self.backbone, rows.texts, max_tokens=self.config.max_tokens, with_units=self._with_units)
+    def _items_of(self, rows: Rows) -> Items:
+        """Some rows as the backbone reads them."""
+        return self.backbone.items(rows.texts, max_tokens=self.config.max_tokens, with_units=self._with_units)
 
-    def _prepared_of(self, rows: Rows, tokens: Tokens) -> dict[str, Tensor]:
+    def _prepared_of(self, rows: Rows, items: Items) -> dict[str, Tensor]:
         """What is right of some rows, by task."""
-        return {name: one.prepared(rows.targets[name], tokens) for name, one in self.objectives.items()}
+        return {name: one.prepared(rows.targets[name], items) for name, one in self.objectives.items()}
 
     def _named(self, figure: str, values: Mapping[str, float]) -> dict[str, float]:
         """A figure of each task of one label a text or word, with the task's name where there are several tasks."""
@@ -193,18 +225,9 @@ class Loop:
             if not self.objectives[name].several
         }
 
-    def _read(self, tokens: Tokens, rows: Any) -> Reading:
-        """What the module says of some texts."""
-        import torch
-
-        given = tokens.batch(rows)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            features = self.module(**given).last_hidden_state.float()
-        return Reading(pooled(features, given["attention_mask"], self.backbone.pooling), features)
-
     def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
         """The loss of some rows, each task by the share of them that it knows, and what was asked."""
-        reading = self._read(self._tokens, rows)
+        reading = self.backbone.read(self.module, self._items.batch(rows, varied=True))
         loss, asked = self.method.penalty(self.module), {}
         for name, objective in self.objectives.items():
             asked[name] = one = objective.asked(reading, self._prepared[name][rows])
@@ -230,13 +253,12 @@ class Loop:
         """What trains, each parameter with its rate: the lower its layer, the lower the rate."""
         config = self.config
         rate = self.method.learning_rate if config.rate is None else config.rate
-        layers = int(getattr(self.backbone.module.config, "num_hidden_layers", 0))
         groups = [
             {
                 "params": [parameter],
                 "lr": config.prototype_rate
-                if name.endswith(self._fresh)
-                else rate * config.layer_decay ** (layers - _layer(name, layers)),
+                if name.endswith(self.backbone.fresh)
+                else rate * config.layer_decay ** self.backbone.layers_above(name),
                 "weight_decay": config.weight_decay if parameter.ndim > 1 else 0.0,
             }
             for name, parameter in self.module.named_parameters()
@@ -247,21 +269,15 @@ class Loop:
         return groups
 
 
-def tokens_of(backbone: Backbone, texts: Sequence[str], *, max_tokens: int, with_units: bool = False) -> Tokens:
-    """Texts as a backbone reads them."""
-    sees_case = backbone.sees_case
-    return Tokens(backbone.tokenizer, texts, max_tokens=max_tokens, sees_case=sees_case, with_units=with_units)
-
-
-def encode(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Array:
-    """Unit vectors of texts by a module, shape (n, d), in single precision."""
-    vectors = np.zeros((len(tokens.ids), backbone.width), dtype=np.float32)
-    for rows, reading in _readings(module, backbone, tokens):
+def encode(module: nn.Module, backbone: Learner, items: Items) -> Array:
+    """Unit vectors by a module, shape (n, d), in single precision."""
+    vectors = np.zeros((len(items), backbone.width), dtype=np.float32)
+    for rows, reading in _readings(module, backbone, items):
         vectors[rows] = reading.vectors.numpy()
     return vectors
 
 
-def encode_units(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Ragged:
+def encode_units(module: nn.Module, backbone: Learner, tokens: Tokens) -> Ragged:
     """Features of the first piece of each unit of texts by a module, in single precision."""
     splits = np.concatenate([[0], np.cumsum([len(units.places) for units in tokens.units])]).astype(np.intp)
     values = np.zeros((splits[-1], backbone.width), dtype=np.float32)
@@ -272,34 +288,11 @@ def encode_units(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Ragge
     return Ragged(values, splits, np.concatenate([np.zeros((0, 2), np.intp), *offsets]))
 
 
-def _readings(module: nn.Module, backbone: Backbone, tokens: Tokens) -> Iterator[tuple[NDArray[np.intp], Reading]]:
+def _readings(module: nn.Module, backbone: Learner, items: Items) -> Iterator[tuple[NDArray[np.intp], Reading]]:
     """What a module says of some rows after others."""
     import torch
 
     module.eval()
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        for rows in tokens.by_length(ROWS_READ_AT_ONCE):
-            given = tokens.batch(rows)
-            features = module(**given).last_hidden_state.float()
-            yield rows, Reading(pooled(features, given["attention_mask"], backbone.pooling), features)
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies 16-bit floats faster than 32-bit ones."""
-    import torch
-
-    capability = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(capability()) if capability is not None else False
-
-
-def _layer(name: str, layers: int) -> int:
-    """Number of the layer that a parameter belongs to, counted from 1; 0 for those before, ``layers`` for those after.
-
-    Example:
-        >>> _layer("encoder.layer.4.output.dense.weight", 6), _layer("embeddings.LayerNorm.bias", 6)
-        (5, 0)
-    """
-    for part in name.split("."):
-        if part.isdecimal() and int(part) < layers:
-            return int(part) + 1
-    return 0 if "embed" in name or "wte" in name or "wpe" in name else layers
+    with torch.inference_mode():
+        for rows in items.by_length(ROWS_READ_AT_ONCE):
+            yield rows, backbone.read(module, items.batch(rows))

@@ -89,7 +89,7 @@ class Objective(Protocol):
     rate: float
     several: bool
 
-    def prepared(self, targets: Any, tokens: Tokens) -> Tensor:
+    def prepared(self, targets: Any, items: Any) -> Tensor:
         """What is right of n rows as one tensor, whose first axis is the rows."""
 
     def asked(self, reading: Reading, prepared: Tensor) -> Asked:
@@ -126,7 +126,7 @@ class LabelObjective:
         bias = torch.nn.Parameter(torch.zeros(self._columns))
         self.parameters: Mapping[str, Parameter] = {"prototypes": prototypes, "bias": bias}
 
-    def prepared(self, targets: Array, tokens: Tokens) -> Tensor:
+    def prepared(self, targets: Array, items: Any) -> Tensor:
         """What is right of n rows, shape (n, columns)."""
         import torch
 
@@ -220,7 +220,7 @@ class SpanObjective:
         return Learnt(weights, bias)
 
 
-def objective_of(task: Task, targets: Any, tokens: Tokens, vectors: Array, config: FinetuneConfig) -> Objective:
+def objective_of(task: Task, targets: Any, vectors: Array, config: FinetuneConfig) -> Objective:
     """The objective of a task, before it has learnt anything."""
     if task.kind == "spans":
         return SpanObjective(task, vectors.shape[1], config)

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.train.tuning.backbones import Backbone, pooled
-from huiyi.train.tuning.loop import has_bfloat16
+from huiyi.train.tuning.backbones import Backbone, has_bfloat16, pooled
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.methods.base import drawn_from, trained_parameters
 from huiyi.train.tuning.objectives import Reading

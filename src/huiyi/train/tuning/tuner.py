@@ -14,17 +14,20 @@ import numpy as np
 
 from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
 from huiyi.errors import DataError
-from huiyi.perceive import said
+from huiyi.perceive import BackbonePerceiver, ImagePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
+from huiyi.perceive.pictures import PICTURES
 from huiyi.train.config import Session, ticks
 from huiyi.train.fast import Seen
 from huiyi.train.tuning.backbones import Backbone, encoder_module, hears_units, load_backbone, tokenizer_json
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
 from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.train.tuning.loop import Learner
+from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.propagate import neighbours, propagate, share_that_suits
 from huiyi.train.tuning.selfsupervision import SelfSupervisionConfig, selfsupervise
-from huiyi.values import Ragged, Record, Span, Task, alike, is_blank
+from huiyi.values import Media, Ragged, Record, Span, Task, alike, is_blank
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +36,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from huiyi.values import Array
-
-ROWS_OF_EVIDENCE = 1_000
-"""As many folds are left out, one run each, as it takes to have evidence on this many rows."""
-
-MOST_ROWS_SEEN = 40_000
-"""No further fold is left out once the runs for evidence have seen this many rows."""
 
 MOST_UNLABELLED = 20_000
 """Of more unlabelled texts evenly spread ones are used."""
@@ -56,14 +53,16 @@ class Lessons:
 
     Attributes:
         tasks: The tasks.
-        texts: What each says, "" where a row has no text.
+        texts: What each says, "" where a row has no text; or what a backbone takes in the place of texts.
+        there: Boolean, which of them have something to learn from.
         targets: By task what is right of each, see ``Rows``.
         rows: How many of them are rows.
         unlabelled: Other texts, of which nothing is known.
     """
 
     tasks: Sequence[Task]
-    texts: Sequence[str]
+    texts: Sequence[Any]
+    there: NDArray[np.bool_]
     targets: Mapping[str, Any]
     rows: int
     unlabelled: Sequence[str]
@@ -72,7 +71,7 @@ class Lessons:
     def of(cls, tasks: Sequence[Task], seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
         """Of what was seen, and what the user should know of the unlabelled texts."""
         records = [*seen.context.records, *seen.names.records]
-        targets = {task.name: (_spans if task.kind == "spans" else _targets)(task, seen) for task in tasks}
+        targets = {task.name: (_spans if task.kind == "spans" else targets_of)(task, seen) for task in tasks}
         texts = [said(record) for record in records]
         others = {alike(text): text for text in map(said, unlabelled) if not is_blank(text)}
         for text in texts:
@@ -85,7 +84,9 @@ class Lessons:
                 f"of {len(unlabelled):,} unlabelled texts {used:,} are used; the others are blank, or said before"
                 + (", or more than help" if step > 1 else "")
             )
-        return cls(tasks, texts, targets, len(seen.context.records), list(others.values())[::step]), notices
+        there = np.array([not is_blank(text) for text in texts], dtype=bool)
+        rows = len(seen.context.records)
+        return cls(tasks, texts, there, targets, rows, list(others.values())[::step]), notices
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,13 @@ class Tuner:
         config: Options of each run.
         session: Whom to tell, and where to write logs.
         checkpoints: Where runs keep their epochs, if anywhere.
+
+    Attributes:
+        rows_of_evidence: As many folds are left out, one run each, as it takes to have evidence on this many rows.
+        most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows.
     """
+
+    rows_of_evidence, most_rows_seen = 1_000, 40_000
 
     def __init__(
         self,
@@ -132,7 +139,12 @@ class Tuner:
         self.checkpoints = checkpoints
         self._weights: Mapping[str, Tensor] | None = None
         self._passed_on: dict[bytes, Mapping[str, Array]] = {}
-        self._spoken = np.array([not is_blank(text) for text in lessons.texts], dtype=bool)
+        self._spoken = lessons.there
+
+    @property
+    def usual_rate(self) -> float:
+        """The learning rate that its method takes where none is given."""
+        return METHODS[self.config.method]().learning_rate
 
     def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
         """One that tunes to the same lessons with other options."""
@@ -196,7 +208,11 @@ class Tuner:
             tell=partial(self._tell, f"{signal}, {what}"),
         )
 
-    def _fresh(self) -> Backbone:
+    def perceiver(self, encoder: Any) -> BackbonePerceiver | ImagePerceiver:
+        """What hears the backbone once it is out of torch."""
+        return BackbonePerceiver(self.signal, encoder, tuned=True)
+
+    def _fresh(self) -> Learner:
         """The backbone ready for the tasks, after what it learns from unlabelled texts alone, which is done once."""
         backbone, config = load_backbone(self.name), self.config
         if self._weights is not None:
@@ -229,7 +245,7 @@ class Tuner:
             rows = np.flatnonzero(folds == fold)
             asked = rows[self._spoken[rows]]
             taught = ~self.left_out(rows)
-            enough = evident.sum() >= ROWS_OF_EVIDENCE or seen >= MOST_ROWS_SEEN
+            enough = evident.sum() >= self.rows_of_evidence or seen >= self.most_rows_seen
             if enough or not len(asked) or not taught.any():
                 break
             held_out = self._rows(asked) if epochs is None else None
@@ -307,8 +323,9 @@ class Tuner:
         parts = [_softmax(learnt.odds(features)) for learnt in heads]
         return np.vstack([np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))) for shares in parts])
 
-    def exported(self, backbone: Backbone, run: Finetuned | None) -> tuple[OnnxEncoder, Sequence[str]]:
-        """A backbone out of torch: that of a run, or as it was loaded."""
+    def exported(self, backbone: Learner, run: Finetuned | None) -> tuple[Any, Sequence[str]]:
+        """A backbone out of torch: that of a run, or as it was loaded; and what the user should know."""
+        assert isinstance(backbone, Backbone), "a backbone of texts"
         module = run.module if run else backbone.module
         step = max(1, self._spoken.sum() // PARITY_ROWS)
         probe = self._texts(np.flatnonzero(self._spoken)[::step])
@@ -363,12 +380,12 @@ class Tuner:
         some |= {task.name: [targets[task.name][int(place)] for place in places] for task in self.spans}
         return Rows(self._texts(places), some)
 
-    def _texts(self, places: NDArray[np.intp]) -> list[str]:
+    def _texts(self, places: NDArray[np.intp]) -> list[Any]:
         """The texts of some of the lessons."""
         return [self.lessons.texts[int(place)] for place in places]
 
 
-def _targets(task: Task, seen: Seen) -> Array:
+def targets_of(task: Task, seen: Seen) -> Array:
     """What is right of the rows and of the texts that name labels, NaN where nothing is known."""
     place = {name: column for column, name in enumerate(task.names)}
     records = seen.context.records
@@ -416,10 +433,15 @@ def _softmax(odds: Array) -> Array:
 
 def begun_with(name: str, lessons: Lessons, config: FinetuneConfig) -> dict[str, str]:
     """What a run depends on, as it is compared when one is resumed."""
-    rows = hashlib.sha256(json.dumps(lessons.texts).encode())
+    rows = hashlib.sha256(json.dumps(lessons.texts, default=_fingerprint).encode())
     for task in lessons.tasks:
         rows.update(json.dumps([task.name, task.kind, task.names]).encode())
         right = lessons.targets[task.name]
         rows.update(right.tobytes() if isinstance(right, np.ndarray) else repr(right).encode())
     rows.update(json.dumps(lessons.unlabelled).encode())
     return {"rows": rows.hexdigest(), "options": json.dumps(asdict(config)), "encoder": name}
+
+
+def _fingerprint(media: Media) -> str:
+    """What a picture is told by."""
+    return hashlib.sha256(PICTURES.content(media)).hexdigest()

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from huiyi.errors import ModelFolderError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
     from torch.nn import Module, Parameter
-    from transformers import PreTrainedModel
 
 
 class Method(Protocol):
@@ -30,11 +29,11 @@ class Method(Protocol):
         """The step size that suits what trains."""
         ...
 
-    def attach(self, backbone: PreTrainedModel, *, steps: int, rng: np.random.Generator) -> Module:
+    def attach(self, backbone: Any, *, steps: int, rng: np.random.Generator) -> Module:
         """Make a module in which only what this method trains requires a gradient.
 
         Args:
-            backbone: As it was loaded, without another method. It is changed
+            backbone: The module as it was loaded, without another method. It is changed
                 in place and becomes part of what is returned; its weights
                 keep their values.
             steps: How many steps the optimiser will take, at least 1.
