@@ -7,7 +7,7 @@ where anybody speaks; whisper is asked about nothing else, since it makes up
 words for silence.
 
 Whisper was made for windows of 30 seconds, however short the sound. Here the
-window ends soon after the sound, which takes a fifth of the time of a short
+window ends soon after the sound, which takes a part of the time of a short
 message and reads it as well; but in one shorter than ten seconds it says
 things twice.
 
