@@ -112,6 +112,20 @@ def test_what_was_heard_is_kept(tmp_path: Path) -> None:
         assert round(perceiver.perceive([hummed(200)])[0]["audio"][0, 0]) == 200
 
 
+def test_learning_the_words_reads_each_recording_once() -> None:
+    heard: list[float] = []
+    sense = says(SENTENCES)
+    counting = replace(sense, work=lambda sounds: heard.extend(map(pitch_of, sounds)) or sense.work(sounds))
+    perceiver = TranscriptPerceiver("speech", RECORDINGS, lambda: counting)
+    records = [*(hummed(pitch) for pitch in (200, 300, 400)), Record(text="none")]
+    perceiver.fit(records)
+    signals, present = perceiver.perceive(records)
+    assert (len(heard), present.tolist()) == (3, [True, True, True, False])
+    assert list(signals) == ["speech text", "speech phrases", "speech words"]
+    perceiver.perceive(records)
+    assert len(heard) == 6  # nothing is remembered for longer
+
+
 def test_readings_are_kept_as_json(tmp_path: Path) -> None:
     sense = reader()
     assert json.loads(sense.pack(Reading("卡丢了", 0.5))) == ["卡丢了", 0.5]
@@ -155,7 +169,10 @@ def test_speech_is_learnt_and_saved(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     records = [replace(record, id=str(row)) for row, record in enumerate(records)]
-    model = huiyi.train(records, config=TrainConfig(signals=("speech",)))
+    seen: list[tuple[str, int, int]] = []
+    model = huiyi.train(records, config=TrainConfig(signals=("speech",)), progress=lambda *step: seen.append(step))
+    steps = [(done, total) for what, done, total in seen if what == "transcribing"]
+    assert steps[-1][0] == steps[-1][1] >= 3  # repeats are learnt from once
     model.save(tmp_path / "desk")
     loaded = huiyi.load(tmp_path / "desk")
     found = [loaded.decide(hummed(pitch)) for pitch in (200, 300, 400)]

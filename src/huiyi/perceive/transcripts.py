@@ -51,10 +51,14 @@ class TranscriptPerceiver:
         self._memory: MemoryCache | None = None
         self._sense: Sense[Any, Reading] | None = None
 
-    def fit(self, records: Sequence[Record]) -> None:
+    def fit(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> None:
         """Find out whether it is worth reading, by a sample of the records; if it is, learn the words.
 
         What was read is remembered until the records are perceived.
+
+        Args:
+            records: Any number.
+            tick: Told of each record. Here is most of the time spent.
         """
         kept = [record for record in records if self.kind.of(record)]
         sample = kept[:: -(-len(kept) // SAMPLE) or 1]
@@ -65,7 +69,9 @@ class TranscriptPerceiver:
         self.is_idle = read < max(1, FEWEST_READ * len(sample))
         if not self.is_idle:
             self._words = WordsPerceiver()
-            self._words.fit(_as_texts(self._read(kept, quiet)))
+            self._words.fit(_as_texts(self._read(kept, quiet, tick)))
+        if tick is not None:
+            tick(len(records) - (0 if self.is_idle else len(kept)))
 
     def read(
         self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
