@@ -436,8 +436,36 @@ def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
     refused(run("decide", "model"), "nothing to decide on; expected a text")
 
 
-def test_a_model_that_looks_at_no_pictures_says_so(run: Run, saved: Path, tmp_path: Path) -> None:
-    refused(run("decide", saved, "a ticket", "--image", "cat.png"), "--image: the model has learnt from no pictures")
+def test_a_picture_of_a_text_is_read(run: Run, saved: Path, tmp_path: Path) -> None:
+    """By a model that has learnt from texts alone; and what was read is shown."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    said = "two beds to Osprey Bay tonight"
+    image = Image.new("RGB", (420, 60), "white")
+    ImageDraw.Draw(image).text((20, 16), said, "black", ImageFont.load_default(24))
+    image.save(tmp_path / "shot.png")
+    by_text, by_picture = (
+        json.loads(run("decide", saved, *given, "--json").out) for given in ([said], ["--image", "shot.png"])
+    )
+    assert by_picture["readings"]["ocr"]["text"] == said
+    assert (by_picture["label"], by_picture["probability"]) == (by_text["label"], by_text["probability"])
+    ended = run("decide", saved, "--image", "shot.png")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == f"read in the picture: “{said}”"
+    assert f"图中文字：“{said}”" in run("decide", saved, "--image", "shot.png", "--lang", "zh").out
+    assert "read in" not in run("decide", saved, said, "--image", "shot.png").out
+    image.crop((0, 0, 420, 5)).save(tmp_path / "blank.png")
+    assert "nothing in it that the model listens to" in run("decide", saved, "--image", "blank.png").out
+    refused(run("decide", saved, "--image", "nowhere.png"), "nowhere.png is not there. Expected a picture in")
+
+
+def test_a_model_that_neither_looks_nor_reads_says_so(run: Run, tmp_path: Path) -> None:
+    rows = [("gold", "first"), ("free", "later")] * 6
+    assert (
+        run("train", write(tmp_path / "plans.csv", rows, "plan,intent"), "--out", "model", "--fields", "plan").code == 0
+    )
+    ended = run("decide", "model", "--field", "plan=gold", "--image", "cat.png")
+    refused(ended, "--image: the model has learnt from no pictures, and from no texts as which")
 
 
 def test_a_voice_message_is_decided_on(run: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,8 +482,8 @@ def test_a_voice_message_is_decided_on(run: Run, saved: Path, tmp_path: Path, mo
     found, text = (run("decide", saved, *more, "--json") for more in (("--audio", "call.wav"), ("where is my card",)))
     assert json.loads(found.out)["readings"] == {"speech": {"text": "where is my card", "confidence": 0.9}}
     assert json.loads(found.out)["label"] == json.loads(text.out)["label"]
-    assert "  speech: “where is my card” 90%" in run("decide", saved, "--audio", "call.wav").out
-    assert "  语音内容: “where is my card” 90%" in run("decide", saved, "--audio", "call.wav", "--lang", "zh").out
+    assert "heard in the recording: “where is my card”" in run("decide", saved, "--audio", "call.wav").out
+    assert "语音内容：“where is my card”" in run("decide", saved, "--audio", "call.wav", "--lang", "zh").out
     (tmp_path / "call.wav").write_bytes(b"hello")
     refused(run("decide", saved, "--audio", "call.wav"), "call.wav is no recording that can be read")
     refused(run("decide", saved, "--audio", "nowhere.wav"), "nowhere.wav is not there")
@@ -464,7 +492,7 @@ def test_a_voice_message_is_decided_on(run: Run, saved: Path, tmp_path: Path, mo
 def test_a_model_that_hears_nothing_says_so(run: Run, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("plan,intent\ngold,stay\nfree,leave\ngold,stay\nfree,leave\n", "utf-8")
     assert run("train", "rows.csv", "--fields", "plan", "--out", "forms").code == 0
-    refused(run("decide", "forms", "--audio", "call.wav"), "--audio: the model has learnt from neither recordings nor")
+    refused(run("decide", "forms", "--audio", "call.wav"), "--audio: the model has learnt from no recordings, and from")
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from huiyi.data import Columns
     from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
-    from huiyi.values import Decision, Reading, Record, Task
+    from huiyi.values import Decision, Record, Task
 
 _STOPPED = 130  # by Ctrl-C, as shells count
 
@@ -101,7 +101,8 @@ def train(
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[
-        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, audio, speech.")
+        str,
+        typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, ocr, audio, speech."),
     ] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
@@ -217,7 +218,8 @@ def decide(
         ),
     ] = None,
     image: Annotated[
-        list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture that came along; one or more.")
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
     ] = None,
     audio: Annotated[
         list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
@@ -238,7 +240,7 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
-    from huiyi.perceive import left_out
+    from huiyi.perceive import PICTURES, RECORDINGS, left_out
     from huiyi.pipeline import batched, load
     from huiyi.values import Media, Record
 
@@ -274,20 +276,21 @@ def decide(
     )
     _check_answers(record, model.tasks)
     _check_fields(record, model.fields)
-    if image and "image" not in model.perception.names:
-        raise OptionError("--image: the model has learnt from no pictures; expected one that has. Leave the option out")
-    if audio and not (model.perception.hears_texts or {"audio", "speech"}.intersection(model.perception.names)):
+    if image and not model.perception.takes(PICTURES):
         raise OptionError(
-            "--audio: the model has learnt from neither recordings nor texts; expected one that has. "
-            "Leave the option out"
+            "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
+            "one that has. Leave the option out"
+        )
+    if audio and not model.perception.takes(RECORDINGS):
+        raise OptionError(
+            "--audio: the model has learnt from no recordings, and from no texts as which they could be heard; "
+            "expected one that has. Leave the option out"
         )
     decision = model.decide(record, explain=explain)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
     else:
-        heard = "\n".join(reading.text for reading in decision.readings.values())
-        lines = _in_words(decision, model, said or heard, language)
-        _console().print("\n".join(lines), markup=False, highlight=False)
+        _console().print("\n".join(_in_words(decision, model, said or "", language)), markup=False, highlight=False)
 
 
 @app.command()
@@ -610,6 +613,8 @@ _KINDS = {
         "familiar": "as strange as {:.1%} of what is in scope",
         "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
+        "ocr": "read in the picture: “{}”",
+        "speech": "heard in the recording: “{}”",
     },
     "zh": {
         "act": "执行",
@@ -618,29 +623,30 @@ _KINDS = {
         "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
+        "ocr": "图中文字：“{}”",
+        "speech": "语音内容：“{}”",
     },
 }
 
 
 def _in_words(decision: Decision, model: Model, text: str, language: str) -> list[str]:
-    """A decision for people, task by task."""
-    read = [_read_in_words(source, reading, language) for source, reading in decision.readings.items()]
+    """A decision for people, task by task, and what was read in pictures and heard in recordings."""
+    text = text if text.strip() else "\n".join(reading.text for reading in decision.readings.values())
+    read = _readings_in_words(decision, language)
     if not decision.tasks:
-        return [*_one_in_words(decision, model.task, text, language), *read]
-    lines = [
+        return [*read, *_one_in_words(decision, model.task, text, language)]
+    return read + [
         f"{task.name}: {line}" if number == 0 else line
         for task in model.tasks
         for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
     ]
-    return lines + read
 
 
-def _read_in_words(source: str, reading: Reading, language: str) -> str:
-    """What was heard in recordings or read in pictures, in one line for people."""
-    from huiyi.evaluate import wording
-
-    called = wording(language).sources.get(source, source)
-    return f"  {called}: “{' '.join(reading.text.split())}” {reading.confidence:.0%}"
+def _readings_in_words(decision: Decision, language: str) -> list[str]:
+    """What was read in pictures and heard in recordings, for people: a line each."""
+    return [
+        _KINDS[language][source].format(" ".join(reading.text.split())) for source, reading in decision.readings.items()
+    ]
 
 
 def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:

@@ -24,6 +24,7 @@ from huiyi.perceive import (
     FeaturesPerceiver,
     FieldsPerceiver,
     ImagePerceiver,
+    MediaKind,
     Perceiver,
     TranscriptPerceiver,
     Upkeep,
@@ -61,11 +62,6 @@ class Perception:
         """Names of the form fields that are perceived."""
         found = [perceiver.fields for perceiver in self._perceivers.values() if isinstance(perceiver, FieldsPerceiver)]
         return tuple(name for fields in found for name in fields)
-
-    @property
-    def hears_texts(self) -> bool:
-        """Whether what a text says is perceived; what is read in media may then stand for it."""
-        return any(source_of(name) == "text" for name in self._perceivers)
 
     def __getitem__(self, name: str) -> Perceiver:
         """The perceiver of that name."""
@@ -140,17 +136,25 @@ class Perception:
             if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver):
                 perceiver.upkeep = self._upkeep
 
-    def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
-        """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
-        if not self.hears_texts:
-            return {}
-        looked_at = {
+    def takes(self, kind: MediaKind) -> bool:
+        """Whether anything is made of pictures, or of recordings: looked at, listened to, or read as a text."""
+        return kind in self._looked_at() or any(reader.kind == kind for reader in self._stand_ins().values())
+
+    def _looked_at(self) -> set[MediaKind]:
+        """The kinds of media that some perceiver has learnt from."""
+        return {
             perceiver.kind
             for perceiver in self._perceivers.values()
             if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver)
         }
+
+    def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:
+        """What reads media as texts: of the kinds that no perceiver looks at, where some perceiver hears texts."""
+        if not any(source_of(name) == "text" for name in self._perceivers):
+            return {}
         for name, make in READERS.items():
             self._readers.setdefault(name, make())
+        looked_at = self._looked_at()
         return {name: reader for name, reader in self._readers.items() if reader.kind not in looked_at}
 
     def keep(self, signals: Collection[str]) -> None:

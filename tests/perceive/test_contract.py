@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from huiyi.perceive import PERCEIVERS
 from huiyi.perceive.encoders import ENCODERS, encoder
@@ -47,12 +47,29 @@ HUMMED = tuple(
     for pitches in ((200,), (300,), (), (200,), (200, 300), (400,), (500, 600, 700), (800,))
 )
 
+
+def written(*texts: str) -> tuple[Media, ...]:
+    """Pictures of words."""
+    pictures = []
+    for text in texts:
+        with io.BytesIO() as file:
+            image = Image.new("RGB", (220, 50), "white")
+            ImageDraw.Draw(image).text((20, 12), text, "black", ImageFont.load_default(22))
+            image.save(file, "PNG")
+            pictures.append(Media(content=file.getvalue()))
+    return tuple(pictures)
+
+
 RECORDS = {
     "text": tuple(Record(text=text) for text in TEXTS),
     "words": tuple(Record(text=text) for text in TEXTS),
     "history": tuple(Record(text="yes", history=(Turn("agent", text),) if text else ()) for text in TEXTS),
     "fields": tuple(Record(text="yes", fields={"plan": text} if text else {}) for text in (*TEXTS[:4], "gold", *TEXTS)),
     "fields text": tuple(Record(text="yes", fields={"note": text * 20} if text else {}) for text in TEXTS),
+    "ocr": tuple(
+        Record(images=written(*texts))
+        for texts in (("card",), ("stolen",), ("",), ("card",), ("my", "pin"), (), ("a b",))
+    ),
     "image": tuple(Record(images=painted(*seeds)) for seeds in ((0,), (1,), (), (0,), (0, 1), (2,), (3, 4, 5), (6,))),
     "audio": HUMMED,
     "speech": HUMMED,

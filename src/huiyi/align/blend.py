@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WORTH_KEEPING = 0.002
 """A head stays only if leaving it out makes the held-out log-loss worse by this share: the others are then enough."""
 
-FEWEST_ROWS = 100
+FEWEST_ROWS = 1_000
 """With fewer rows than this all heads stay: what so few say of a head is mostly chance."""
 
 MOST_SCORES = 4_000_000
@@ -70,9 +70,9 @@ def fit_blend(
         prior: Head name to its weight before there is any evidence.
 
     Example:
-        >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1] * 20]
-        >>> noise = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [1, 0]] * 20) - 0.5
-        >>> unsure = np.where(np.arange(120)[:, None] % 6 == 0, 0.5 - right, right - 0.5)
+        >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1] * 200]
+        >>> noise = np.array([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [1, 0]] * 200) - 0.5
+        >>> unsure = np.where(np.arange(1200)[:, None] % 6 == 0, 0.5 - right, right - 0.5)
         >>> sorted(fit_blend({"good": unsure, "noise": noise}, right).weights)
         ['good']
     """

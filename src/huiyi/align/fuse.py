@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align.blend import FEWEST_ROWS, Blend, fit_blend
+from huiyi.align.blend import Blend, fit_blend
 from huiyi.values import source_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MOST_SOURCES = 5
 """Of more sources than this, records that lack some are told by the blend of all: there would be too many sets."""
+
+FEWEST_ROWS = 100
+"""A set of sources that fewer rows have is told by the blend of all."""
 
 MOST_ROWS = 3_000
 """Of more rows than this, evenly spread ones are enough to weigh what a set of sources says; there are many sets."""

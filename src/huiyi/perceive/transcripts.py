@@ -50,6 +50,7 @@ class TranscriptPerceiver:
         self._words: WordsPerceiver | None = None
         self._memory: MemoryCache | None = None
         self._sense: Sense[Any, Reading] | None = None
+        self._maker: str | None = None
 
     def fit(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> None:
         """Find out whether it is worth reading, by a sample of the records; if it is, learn the words.
@@ -61,7 +62,13 @@ class TranscriptPerceiver:
             tick: Told of each record. Here is most of the time spent.
         """
         kept = [record for record in records if self.kind.of(record)]
-        sample = kept[:: -(-len(kept) // SAMPLE) or 1]
+        if not kept:
+            self.is_idle = True
+            if tick is not None:
+                tick(len(records))
+            return
+        # Not every so many, since media may come in turns; and the same ones every time.
+        sample = [kept[place] for place in np.random.default_rng(0).permutation(len(kept))[:SAMPLE]]
         # What is broken is told when all are perceived.
         self._memory = MemoryCache(self.upkeep.cache)
         quiet = Upkeep(self._memory, lambda _: None)
@@ -88,7 +95,9 @@ class TranscriptPerceiver:
         """
         upkeep = replace(self.upkeep, cache=self._memory or self.upkeep.cache)
         self._memory = None
-        if self.is_idle:
+        if self.is_idle or not any(map(self.kind.of, records)):  # then nothing that reads need be installed
+            if tick is not None:
+                tick(len(records))
             return (None,) * len(records)
         return self._read(records, upkeep, tick)
 
@@ -111,14 +120,16 @@ class TranscriptPerceiver:
         """Which sense reads, which encoder understands it, and the words."""
         arrays, config = self._texts.to_arrays()
         found = {f"texts/{key}": value for key, value in arrays.items()}
-        parts = {"texts": config, "reader": self._tool().maker, "is_idle": self.is_idle}
+        parts = {"texts": config, "reader": self._maker or self._tool().maker, "is_idle": self.is_idle}
         if self._words is not None:
             arrays, parts["words"] = self._words.to_arrays()
             found |= {f"words/{key}": value for key, value in arrays.items()}
         return found, parts
 
     def from_arrays(self, arrays: Mapping[str, Array], config: Mapping[str, Any]) -> None:
-        """Take back what ``to_arrays`` gave. What reads is looked for when the first medium comes.
+        """Take back what ``to_arrays`` gave.
+
+        What reads is looked for when there is something to read. It must be the one of then.
 
         Raises:
             DataError: The encoder installed has other weights than the model was trained with.
@@ -131,23 +142,22 @@ class TranscriptPerceiver:
         if "words" in config:
             self._words = WordsPerceiver()
             self._words.from_arrays(of("words"), config["words"])
-        self.is_idle, known, make = config["is_idle"], config["reader"], self._make
-
-        def as_it_was() -> Sense[Any, Reading]:
-            sense = make()
-            if sense.maker != known:
-                raise DataError(
-                    f"the model was trained with the reader {known!r}, but the one installed is {sense.maker!r}. "
-                    "Install the version of then, or train again"
-                )
-            return sense
-
-        self._make = as_it_was
+        self.is_idle, self._maker = config["is_idle"], config["reader"]
 
     def _tool(self) -> Sense[Any, Reading]:
-        """The sense, made on first use."""
+        """The sense, made on first use.
+
+        Raises:
+            DataError: It is not the one that the model was trained with.
+        """
         if self._sense is None:
-            self._sense = self._make()
+            sense = self._make()
+            if self._maker not in (None, sense.maker):
+                raise DataError(
+                    f"the model was trained with the reader {self._maker!r}, but the one installed is {sense.maker!r}. "
+                    "Install the version of then, or train again"
+                )
+            self._sense = sense
         return self._sense
 
     def _read(

@@ -25,6 +25,14 @@ def view(classes: np.ndarray, noise: float, seed: int) -> np.ndarray:
     return (centres[classes] + noise * strays).astype(np.float32)
 
 
+class Untaught(Tuner):
+    """Few labels teach its backbone nothing."""
+
+    def _vectors_of_few(self, taught: np.ndarray) -> np.ndarray:
+        vectors: np.ndarray = np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
+        return vectors
+
+
 class Desk:
     """12 labelled rows, 400 unlabelled, and 300 to ask about, seen by a clear view and a blurred one."""
 
@@ -39,7 +47,7 @@ class Desk:
         targets = {"intent": np.eye(3, dtype=np.float32)[labels]}
         others = [f"other {i}" for i in range(OTHERS)]
         lessons = Lessons([TASK], [r.text for r in records], np.ones(ROWS, dtype=bool), targets, ROWS, others)
-        tuner = Tuner("", "text@intent", lessons, FinetuneConfig(), Session())
+        tuner = Untaught("", "text@intent", lessons, FinetuneConfig(), Session())
         tuner.read(Clear(self))  # type: ignore[arg-type]
         present = np.ones((ROWS, 1), dtype=bool)
         if absent is not None:

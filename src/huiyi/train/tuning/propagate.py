@@ -31,7 +31,7 @@ NEIGHBOURS = 10
 SHARPNESS = 8.0
 """How much faster than its cosine falls what a neighbour counts."""
 
-PASSED_ON = (0.9, 0.5, 0.0)
+PASSED_ON = (0.95, 0.8, 0.5, 0.0)
 """Shares that may come from the neighbours, in each of the ROUNDS. Where texts that mean the same do not lie together,
 less is better."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,9 @@ MOST_UNLABELLED = 20_000
 
 FIRST_GUESS = 2.0
 """What log-odds count in the first guess of unlabelled texts: heads of few rows are too unsure of themselves."""
+
+EPOCHS_OF_FEW = 5
+"""Epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
 
 PARITY_ROWS = 300
 """Rows on which an exported backbone must agree with the one in torch."""
@@ -348,21 +351,35 @@ class Tuner:
     def passed_on(self, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
         """What the lessons that are taught are, and below them what they pass on to the unlabelled texts.
 
+        Which texts mean the same is told by the backbone as it came, beside
+        itself after it was tuned to these lessons alone: that one draws texts
+        of one label together, the other keeps apart what few lessons blur.
+
         By task of labels, of shape (t + m, k), NaN where nothing is known.
         """
         key = taught.tobytes()
         if key not in self._passed_on:
             vectors = np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
+            near = np.hstack([vectors, self._vectors_of_few(taught)])
             found = {}
             for task in self.labels:
                 right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
                 right[: taught.sum()] = self.lessons.targets[task.name][taught]
                 known = ~np.isnan(right[:, 0])
                 if task.kind == "choice" and known.any():  # where several labels may hold there is nothing to pass on
-                    right = _passed_on(vectors, right, known, int(taught[: self.lessons.rows].sum()))
+                    right = _passed_on(vectors, near, right, known, int(taught[: self.lessons.rows].sum()))
                 found[task.name] = right
             self._passed_on[key] = found
         return self._passed_on[key]
+
+    def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Array:
+        """Unit vectors of these lessons and of the unlabelled texts, by the backbone tuned to these lessons alone."""
+        rows = self._rows(taught)
+        config = replace(self.config, epochs=EPOCHS_OF_FEW)
+        what = f"reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
+        tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
+        run = finetune(self._fresh(), rows, self.lessons.tasks, config=config, tick=tick)
+        return run.encode([*rows.texts, *self.lessons.unlabelled], max_tokens=config.max_tokens)
 
     def _with_unlabelled(self, rows: Rows, taught: NDArray[np.bool_]) -> Rows:
         """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
@@ -406,22 +423,27 @@ def _spans(task: Task, seen: Seen) -> list[tuple[Span, ...] | None]:
     return [*(record.labels.get(task.name) for record in seen.context.records), *[None] * len(seen.named)]
 
 
-def _passed_on(vectors: Array, targets: Array, known: NDArray[np.bool_], rows: int) -> Array:
-    """What rows get from those whose label is known, along the graph of nearest texts; all of shape (n, k).
+def _passed_on(vectors: Array, near: Array, targets: Array, known: NDArray[np.bool_], rows: int) -> Array:
+    """What rows get from those whose label is known, along the graph of nearest texts, shape (n, k).
 
-    The first ``rows`` of them are no descriptions of labels, so how much is passed on can be chosen by them.
+    Args:
+        vectors: What has seen no label, shape (n, d): how much is passed on is chosen by it.
+        near: What tells which texts mean the same, shape (n, e).
+        targets: What is right of the rows that are known, shape (n, k).
+        known: Boolean, shape (n,).
+        rows: So many of the first are no descriptions of labels, so that they can be chosen by.
     """
 
-    def guess(known: NDArray[np.bool_]) -> Array:
+    def guess(vectors: Array, known: NDArray[np.bool_]) -> Array:
         head = LogisticHead()
         head.fit(vectors[known], targets[known], targets[known].argmax(axis=1))
         guesses = targets.copy()
         guesses[~known] = _softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
         return guesses
 
-    graph = neighbours(vectors)
     asked = np.flatnonzero(known[:rows] & targets[:rows].any(axis=1))
-    return propagate(graph, guess(known), known, share=share_that_suits(graph, guess, known, asked))
+    share = share_that_suits(neighbours(vectors), partial(guess, vectors), known, asked)
+    return propagate(neighbours(near), guess(near, known), known, share=share)
 
 
 def _softmax(odds: Array) -> Array:
