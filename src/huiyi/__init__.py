@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from huiyi import reason as reason
     from huiyi.data import Columns as Columns
     from huiyi.data import Table as Table
     from huiyi.data import read as read
@@ -44,6 +45,7 @@ _HOMES = {
     "evaluate": "evaluate",
     "load": "pipeline",
     "read": "data",
+    "reason": "reason",
     "train": "train",
 }
 

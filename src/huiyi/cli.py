@@ -352,6 +352,7 @@ def demo(
     _print_training(model, language)
     console.print(figures_table(evaluation, language=language))
     _print_examples(model, evaluation.records, evaluation.decisions)
+    _print_media(model, language)
     write_report(evaluation, report, language=language)
     console.print(f"\n→ {report}", markup=False, highlight=False)
 
@@ -603,6 +604,29 @@ def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence
                     lines = [f"\n“{record.text}”", *_in_words(decision, model, record.text or "", language)]
                     _console().print("\n".join(lines), markup=False, highlight=False)
                     break
+
+
+def _print_media(model: Model, language: str) -> None:
+    """What the desk's model, which learnt from texts, makes of pictures and recordings of messages."""
+    from huiyi.data.desk import desk
+    from huiyi.errors import MissingExtraError
+
+    words = {
+        "en": {"screens": "messages as pictures", "voices": "messages as recordings", "right": "told right"},
+        "zh": {"screens": "条图片形式的消息", "voices": "条录音形式的消息", "right": "条判断正确"},
+    }[language]
+    for part in ("screens", "voices"):
+        records = desk(part).records
+        try:
+            decisions = model.decide_all(records)
+        except MissingExtraError as error:
+            _print_notices([str(error)])
+            continue
+        pairs = list(zip(records, decisions, strict=True))
+        right = sum(decision.label == record.labels["intent"] for record, decision in pairs)
+        told = f"\n{len(records)} {words[part]}, {right} {words['right']}"
+        shown = next((decision for _, decision in pairs if decision.kind == "act"), decisions[0])
+        _console().print("\n".join([told, *_in_words(shown, model, "", language)]), markup=False, highlight=False)
 
 
 _KINDS = {

@@ -16,7 +16,7 @@ TASKS = ("intent", "urgency", "mood", "spans")
 """The tasks of the parts ``tasks_train`` and ``tasks_test``."""
 
 
-def desk(part: Literal["train", "test", "oos", "tasks_train", "tasks_test"]) -> Table:
+def desk(part: Literal["train", "test", "oos", "tasks_train", "tasks_test", "screens", "voices"]) -> Table:
     """Read one part of the built-in desk.
 
     Each row has its language, ``en`` or ``zh``, in the column ``language``.
@@ -27,7 +27,8 @@ def desk(part: Literal["train", "test", "oos", "tasks_train", "tasks_test"]) -> 
         part: ``train``: 12 English and 12 Chinese rows an intent. ``test``:
             4 and 4. ``oos``: 40 and 40 that fit no intent. ``tasks_train``
             and ``tasks_test``: 320 and 120 rows with the labels of ``TASKS``,
-            half of them in Chinese.
+            half of them in Chinese. ``screens``: 8 messages as pictures of a
+            phone, without a text. ``voices``: 3 as recordings, likewise.
 
     Example:
         >>> record = desk("train").records[12]
@@ -37,6 +38,6 @@ def desk(part: Literal["train", "test", "oos", "tasks_train", "tasks_test"]) -> 
     from huiyi.data.columns import Columns
     from huiyi.data.reading import read
 
-    if part in ("train", "test", "oos"):
+    if part in ("train", "test", "oos", "screens", "voices"):
         return read(FOLDER / f"{part}.csv")
     return read(FOLDER / f"{part}.jsonl", Columns(label=",".join(TASKS)))
