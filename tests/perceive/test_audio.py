@@ -17,6 +17,7 @@ import pytest
 
 import huiyi
 from huiyi import TrainConfig
+from huiyi.data.desk import FOLDER
 from huiyi.errors import DataError, MissingExtraError
 from huiyi.perceive import AudioPerceiver, TranscriptPerceiver
 from huiyi.perceive.cache import FeatureCache
@@ -239,6 +240,15 @@ def test_nothing_is_made_up(kind: str, capfd: pytest.CaptureFixture[str]) -> Non
     features = whisper().features(sound.astype(np.float32))
     assert features.shape == (WIDTH,) and np.isfinite(features).all()
     assert capfd.readouterr() == ("", "")
+
+
+@needs_weights
+def test_a_synthetic_voice_is_written_down() -> None:
+    """Once, though it is short."""
+    content = (FOLDER / "voices" / "03.ogg").read_bytes()
+    reading = whisper().reading(samples(content, "03.ogg"))
+    assert reading.text.lower().count("how many suitcases may i bring") == 1
+    assert 0.5 < reading.confidence < 1
 
 
 @needs_weights
