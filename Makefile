@@ -35,5 +35,5 @@ $(CORE): pyproject.toml
 
 # What developing it needs on top.
 $(DEV): $(CORE)
-	$(BIN)/python -m pip install --quiet --editable ".[image,reason,tables,tune]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[audio,image,reason,tables,tune]" --group dev
 	@touch $@
