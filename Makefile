@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/core.stamp
+MEDIA := $(VENV)/media.stamp
 DEV := $(VENV)/dev.stamp
 
 .PHONY: demo test check bench
 
-demo: $(CORE)
+demo: $(MEDIA)
 	$(BIN)/huiyi demo
 
 test: $(DEV)
@@ -31,6 +32,11 @@ $(CORE): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+# What it needs to read messages in pictures and to hear them in recordings.
+$(MEDIA): $(CORE)
+	$(BIN)/python -m pip install --quiet --editable ".[audio,image]"
 	@touch $@
 
 # What developing it needs on top.
