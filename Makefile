@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/core.stamp
+MEDIA := $(VENV)/media.stamp
 DEV := $(VENV)/dev.stamp
 
 .PHONY: demo test check bench
 
-demo: $(CORE)
+demo: $(MEDIA)
 	$(BIN)/huiyi demo
 
 test: $(DEV)
@@ -33,7 +34,12 @@ $(CORE): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+# What it needs to read messages in pictures and to hear them in recordings.
+$(MEDIA): $(CORE)
+	$(BIN)/python -m pip install --quiet --editable ".[audio,image]"
+	@touch $@
+
 # What developing it needs on top.
 $(DEV): $(CORE)
-	$(BIN)/python -m pip install --quiet --editable ".[image,reason,tables,tune]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[audio,image,reason,tables,tune]" --group dev
 	@touch $@

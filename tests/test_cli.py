@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import wave
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -464,6 +466,33 @@ def test_a_model_that_neither_looks_nor_reads_says_so(run: Run, tmp_path: Path) 
     )
     ended = run("decide", "model", "--field", "plan=gold", "--image", "cat.png")
     refused(ended, "--image: the model has learnt from no pictures, and from no texts as which")
+
+
+def test_a_voice_message_is_decided_on(run: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of texts hears it as one, and what was heard is printed."""
+    pytest.importorskip("av", reason='recordings are read with the extra "audio"')
+    from huiyi.perceive.encoders.whisper import reader
+    from huiyi.values import Reading
+
+    heard = replace(reader(), work=lambda sounds: [Reading("where is my card", 0.9)] * len(sounds))
+    monkeypatch.setattr("huiyi.perceive.speech_reader", lambda: heard)
+    with wave.open(str(tmp_path / "call.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    found, text = (run("decide", saved, *more, "--json") for more in (("--audio", "call.wav"), ("where is my card",)))
+    assert json.loads(found.out)["readings"] == {"speech": {"text": "where is my card", "confidence": 0.9}}
+    assert json.loads(found.out)["label"] == json.loads(text.out)["label"]
+    assert "heard in the recording: “where is my card”" in run("decide", saved, "--audio", "call.wav").out
+    assert "语音内容：“where is my card”" in run("decide", saved, "--audio", "call.wav", "--lang", "zh").out
+    (tmp_path / "call.wav").write_bytes(b"hello")
+    refused(run("decide", saved, "--audio", "call.wav"), "call.wav is no recording that can be read")
+    refused(run("decide", saved, "--audio", "nowhere.wav"), "nowhere.wav is not there")
+
+
+def test_a_model_that_hears_nothing_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("plan,intent\ngold,stay\nfree,leave\ngold,stay\nfree,leave\n", "utf-8")
+    assert run("train", "rows.csv", "--fields", "plan", "--out", "forms").code == 0
+    refused(run("decide", "forms", "--audio", "call.wav"), "--audio: the model has learnt from no recordings, and from")
 
 
 @pytest.mark.slow

@@ -40,7 +40,9 @@ LabelColumn = Annotated[
 Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
 Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
 Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip and count rows and pictures that cannot be read.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Skip and count rows, pictures and recordings that cannot be read.")
+]
 Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
@@ -99,7 +101,8 @@ def train(
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[
-        str, typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, ocr.")
+        str,
+        typer.Option(metavar="A,B", help="What to perceive: text, words, history, fields, image, ocr, audio, speech."),
     ] = "",
     no_examples: Annotated[bool, typer.Option("--no-examples", help="Keep no training texts in the model.")] = False,
     seed: Annotated[int, typer.Option(help="Told in every decision.")] = 0,
@@ -218,6 +221,9 @@ def decide(
         list[Path] | None,
         typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
     ] = None,
+    audio: Annotated[
+        list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
+    ] = None,
     field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
     explain: Annotated[
@@ -234,18 +240,20 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
-    from huiyi.perceive import PICTURES, left_out
+    from huiyi.perceive import PICTURES, RECORDINGS, left_out
     from huiyi.pipeline import batched, load
     from huiyi.values import Media, Record
 
     language = _language(lang)
-    if said is None and not (image or field):
-        raise OptionError("there is nothing to decide on; expected a text, a file of records, --image or --field")
+    if said is None and not (image or audio or field):
+        raise OptionError(
+            "there is nothing to decide on; expected a text, a file of records, --image, --audio or --field"
+        )
     model = load(folder)
     if said is not None and _is_file(said):
-        if field or answer or image:
+        if field or answer or image or audio:
             raise OptionError(
-                "--field, --answer and --image go with one text; a file has columns of its own. Leave them out"
+                "--field, --answer, --audio and --image go with one text; a file has columns of its own. Leave them out"
             )
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
@@ -262,6 +270,7 @@ def decide(
     record = Record(
         text=said,
         images=tuple(Media(path=path) for path in image or ()),
+        audios=tuple(Media(path=path) for path in audio or ()),
         fields=_pairs(field, "--field"),
         answers=_pairs(answer, "--answer"),
     )
@@ -271,6 +280,11 @@ def decide(
         raise OptionError(
             "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
             "one that has. Leave the option out"
+        )
+    if audio and not model.perception.takes(RECORDINGS):
+        raise OptionError(
+            "--audio: the model has learnt from no recordings, and from no texts as which they could be heard; "
+            "expected one that has. Leave the option out"
         )
     decision = model.decide(record, explain=explain)
     if as_json:
@@ -624,6 +638,7 @@ _KINDS = {
         "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
         "ocr": "read in the picture: “{}”",
+        "speech": "heard in the recording: “{}”",
     },
     "zh": {
         "act": "执行",
@@ -633,6 +648,7 @@ _KINDS = {
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
         "ocr": "图中文字：“{}”",
+        "speech": "语音内容：“{}”",
     },
 }
 

@@ -21,6 +21,7 @@ from huiyi.explain import shapley
 from huiyi.perceive import (
     READERS,
     BackbonePerceiver,
+    FeaturesPerceiver,
     FieldsPerceiver,
     ImagePerceiver,
     MediaKind,
@@ -74,11 +75,19 @@ class Perception:
         """Say where what is perceived in media is kept, and what happens to those that cannot be read."""
         self._upkeep = upkeep
 
-    def fit(self, records: Sequence[Record]) -> None:
-        """Learn vocabularies and the like."""
+    @property
+    def readers(self) -> int:
+        """How many perceivers read media as texts, which takes time when they are fitted."""
+        return sum(isinstance(perceiver, TranscriptPerceiver) for perceiver in self._perceivers.values())
+
+    def fit(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> None:
+        """Learn vocabularies and the like; ``tick`` is told of each record once by each of ``readers``."""
         self._equip()
         for perceiver in self._perceivers.values():
-            perceiver.fit(records)
+            if isinstance(perceiver, TranscriptPerceiver):
+                perceiver.fit(records, tick=tick)
+            else:
+                perceiver.fit(records)
 
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
         """See every signal of every record; ``tick`` is told of each record once by each perceiver.
@@ -124,7 +133,7 @@ class Perception:
     def _equip(self) -> None:
         """Hand on what ``keep_up`` was told."""
         for perceiver in [*self._perceivers.values(), *self._readers.values()]:
-            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver):
+            if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver):
                 perceiver.upkeep = self._upkeep
 
     def takes(self, kind: MediaKind) -> bool:
@@ -136,7 +145,7 @@ class Perception:
         return {
             perceiver.kind
             for perceiver in self._perceivers.values()
-            if isinstance(perceiver, ImagePerceiver | TranscriptPerceiver)
+            if isinstance(perceiver, FeaturesPerceiver | TranscriptPerceiver)
         }
 
     def _stand_ins(self) -> Mapping[str, TranscriptPerceiver]:

@@ -1,7 +1,10 @@
 """What every perceiver and every encoder must hold."""
 
 import io
+import wave
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from huiyi.perceive import PERCEIVERS
 from huiyi.perceive.encoders import ENCODERS, encoder
-from huiyi.values import Media, Record, Turn
+from huiyi.perceive.encoders.whisper import reader
+from huiyi.values import Media, Reading, Record, Turn
 
 TEXTS = ("where is my card", "卡丢了", "", "where is my card", "my card 没到 yet", "\0", "🙏 pls", "a" * 5_000)
 
@@ -24,6 +28,24 @@ def painted(*seeds: int) -> tuple[Media, ...]:
             Image.fromarray(noise).resize((300 + seed, 200)).save(file, "PNG")
             pictures.append(Media(content=file.getvalue()))
     return tuple(pictures)
+
+
+def hummed(*pitches: int) -> tuple[Media, ...]:
+    """Recordings of one tone each."""
+    recordings = []
+    for pitch in pitches:
+        with io.BytesIO() as file:
+            with wave.open(file, "wb") as writer:
+                writer.setparams((1, 2, 16_000, 0, "NONE", ""))
+                writer.writeframes((np.sin(np.arange(8_000) * pitch / 2_000) * 9_999).astype("<i2").tobytes())
+            recordings.append(Media(content=file.getvalue()))
+    return tuple(recordings)
+
+
+HUMMED = tuple(
+    Record(audios=hummed(*pitches))
+    for pitches in ((200,), (300,), (), (200,), (200, 300), (400,), (500, 600, 700), (800,))
+)
 
 
 def written(*texts: str) -> tuple[Media, ...]:
@@ -49,6 +71,8 @@ RECORDS = {
         for texts in (("card",), ("stolen",), ("",), ("card",), ("my", "pin"), (), ("a b",))
     ),
     "image": tuple(Record(images=painted(*seeds)) for seeds in ((0,), (1,), (), (0,), (0, 1), (2,), (3, 4, 5), (6,))),
+    "audio": HUMMED,
+    "speech": HUMMED,
 }
 """A case for each perceiver; rows 0 and 3 are equal, and row 2 has nothing to perceive."""
 
@@ -58,7 +82,15 @@ def test_every_perceiver_has_a_case() -> None:
 
 
 @pytest.fixture(params=sorted(PERCEIVERS))
-def name(request: pytest.FixtureRequest) -> str:
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param in ("audio", "speech"):
+        pytest.importorskip("av", reason='recordings are read with the extra "audio"')
+        pytest.importorskip("faster_whisper", reason='recordings are heard with the extra "audio"')
+        # No words are in tones, so what reads names their pitch.
+        pitch = partial(
+            replace, work=lambda sounds: [Reading(f"pitch {(abs(np.fft.rfft(s))).argmax()}", 1.0) for s in sounds]
+        )
+        monkeypatch.setattr("huiyi.perceive.speech_reader", lambda: pitch(reader()))
     return str(request.param)
 
 

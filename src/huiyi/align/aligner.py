@@ -36,7 +36,7 @@ HEADS: dict[str, Callable[..., Head]] = {
 OPTIONS: dict[str, tuple[Any, ...]] = {"svm": (SvmConfig(), SvmConfig(penalty=0.3))}
 """Options worth trying where there are rows enough to choose by; wrong labels among them call for the lower penalty."""
 
-NEIGHBOURLY = "phrases"
+NEIGHBOURLY = ("phrases", "audio")
 """Dense signals whose names end so tell more by their neighbours than along straight lines."""
 
 TWOFOLD = ("fields",)

@@ -3,18 +3,28 @@
 from collections.abc import Callable, Sequence
 
 from huiyi.errors import OptionError, did_you_mean
+from huiyi.perceive.audio import AudioPerceiver
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.cache import FeatureCache
 from huiyi.perceive.encoders.ocr import ocr
+from huiyi.perceive.encoders.whisper import reader as speech_reader
+from huiyi.perceive.features import FeaturesPerceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import IMAGE, ImagePerceiver
 from huiyi.perceive.media import MediaKind, Upkeep, left_out
 from huiyi.perceive.pictures import PICTURES
+from huiyi.perceive.recordings import RECORDINGS
 from huiyi.perceive.text import TextPerceiver, said, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
 from huiyi.perceive.words import WordsPerceiver, terms
 from huiyi.values import Record, is_blank
+
+READERS: dict[str, Callable[[], TranscriptPerceiver]] = {
+    "ocr": lambda: TranscriptPerceiver("ocr", PICTURES, ocr),
+    "speech": lambda: TranscriptPerceiver("speech", RECORDINGS, speech_reader),
+}
+"""What reads media as text, by name. Each is among PERCEIVERS too."""
 
 PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "text": TextPerceiver,
@@ -23,14 +33,10 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     "fields": FieldsPerceiver,
     "fields text": lambda: TextPerceiver(written, prefix="fields "),
     "image": ImagePerceiver,
-    "ocr": lambda: TranscriptPerceiver("ocr", PICTURES, ocr),
+    "audio": AudioPerceiver,
+    **READERS,
 }
 """What can be perceived without training, by name."""
-
-READERS: dict[str, Callable[[], TranscriptPerceiver]] = {
-    "ocr": lambda: TranscriptPerceiver("ocr", PICTURES, ocr),
-}
-"""What reads media as text, by name. Each is among PERCEIVERS too."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {
     "text": lambda record: not is_blank(record.text),
@@ -39,7 +45,9 @@ _HOLDS: dict[str, Callable[[Record], bool]] = {
     "fields": lambda record: bool(record.fields),
     "fields text": lambda record: any(map(is_prose, record.fields.values())),
     "image": lambda record: bool(record.images),
+    "audio": lambda record: bool(record.audios),
     "ocr": lambda record: bool(record.images),
+    "speech": lambda record: bool(record.audios),
 }
 """Whether a record has anything for each of PERCEIVERS."""
 
@@ -71,7 +79,8 @@ def perceiver(name: str) -> Perceiver:
 
 
 __all__ = [
-    "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "BackbonePerceiver", "FeatureCache", "Field",
-    "FieldsPerceiver", "ImagePerceiver", "MediaKind", "Perceiver", "TextPerceiver", "TranscriptPerceiver", "Upkeep",
-    "WordsPerceiver", "left_out", "perceivable", "perceiver", "said", "said_before", "stood_in", "terms",
+    "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "RECORDINGS", "AudioPerceiver", "BackbonePerceiver",
+    "FeatureCache", "FeaturesPerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "MediaKind", "Perceiver",
+    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out", "perceivable", "perceiver", "said",
+    "said_before", "stood_in", "terms",
 ]  # fmt: skip

@@ -7,12 +7,54 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 from huiyi.errors import OutputError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS features (maker TEXT, digest BLOB, value BLOB, PRIMARY KEY (maker, digest))"
 
 _PATIENCE = 60.0  # seconds for which another process may be writing
+
+
+class Cache(Protocol):
+    """What keeps what makers said of contents."""
+
+    def get(self, maker: str, digest: bytes) -> bytes | None:
+        """What was put, or None."""
+        ...
+
+    def put(self, maker: str, values: Mapping[bytes, bytes]) -> None:
+        """Keep values by the digests of their contents."""
+        ...
+
+
+class MemoryCache:
+    """Keeps in memory what it was told, and tells another cache too.
+
+    Args:
+        behind: The other cache, if there is one.
+
+    Example:
+        >>> cache = MemoryCache()
+        >>> cache.put("encoder-1", {b"digest": b"value"})
+        >>> cache.get("encoder-1", b"digest"), cache.get("encoder-2", b"digest")
+        (b'value', None)
+    """
+
+    def __init__(self, behind: Cache | None = None) -> None:
+        self._behind = behind
+        self._values: dict[tuple[str, bytes], bytes] = {}
+
+    def get(self, maker: str, digest: bytes) -> bytes | None:
+        """What was put, or None."""
+        known = self._values.get((maker, digest))
+        return known if known is not None or self._behind is None else self._behind.get(maker, digest)
+
+    def put(self, maker: str, values: Mapping[bytes, bytes]) -> None:
+        """Keep values by the digests of their contents."""
+        self._values |= {(maker, digest): value for digest, value in values.items()}
+        if self._behind is not None:
+            self._behind.put(maker, values)
 
 
 class FeatureCache:

@@ -6,7 +6,7 @@ neither torch nor the package of the weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from huiyi.perceive.encoders.efficientnet import WIDTH, efficientnet_lite0
 from huiyi.perceive.encoders.onnx_pictures import BATCH_PICTURES, OnnxPictureEncoder
-from huiyi.perceive.media import Sense, Upkeep, perceived
+from huiyi.perceive.features import FeaturesPerceiver
+from huiyi.perceive.media import Sense
 from huiyi.perceive.pictures import PICTURES, pixels
-from huiyi.values import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ IMAGE = "image@"
 _MODEL = "encoder.onnx"
 
 
-class ImagePerceiver:
+class ImagePerceiver(FeaturesPerceiver):
     """Features of the pictures of each record: of several, the mean. Equal pictures are looked at once.
 
     Args:
@@ -36,44 +36,21 @@ class ImagePerceiver:
         tuned: Whether the encoder learnt labels.
 
     Example:
+        >>> from huiyi.values import Record
         >>> signals, present = ImagePerceiver().perceive([Record(text="no picture")])
         >>> signals["image"].shape, present.tolist()
         ((1, 1280), [False])
     """
 
     def __init__(self, encoder: OnnxPictureEncoder | None = None, *, name: str = "image", tuned: bool = False) -> None:
-        self.name, self.tuned = name, tuned
-        self.kind = PICTURES
-        self.upkeep = Upkeep()
+        super().__init__(name, PICTURES)
+        self.tuned = tuned
         self._encoder = encoder
 
     @property
     def width(self) -> int:
         """Columns of the signal."""
         return WIDTH if self._encoder is None else self._encoder.width
-
-    def fit(self, records: Sequence[Record]) -> None:
-        """Nothing to learn: the encoder is frozen. It is made now where it is needed, as something may be missing."""
-        if any(record.images for record in records):
-            self._tool()
-
-    def perceive(
-        self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None
-    ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
-        """Return features of shape (n, 1280), and which records have a picture that can be read.
-
-        Raises:
-            DataError: Pictures cannot be read; it says why the first cannot, and names some of the others.
-        """
-        signal = np.zeros((len(records), self.width), dtype=np.float32)
-        present = np.zeros(len(records), dtype=bool)
-        if any(record.images for record in records):
-            for row, features in enumerate(perceived(records, self._sense(), self.upkeep, tick=tick)):
-                if features:
-                    signal[row], present[row] = np.mean(features, axis=0), True
-        elif tick is not None:
-            tick(len(records))
-        return {self.name: signal}, present
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The bytes of the ONNX file, which become a file of the saved model."""
@@ -93,7 +70,7 @@ class ImagePerceiver:
             self._encoder = efficientnet_lite0()
         return self._encoder
 
-    def _sense(self) -> Sense[NDArray[np.uint8], NDArray[np.float32]]:
+    def sense(self) -> Sense[NDArray[np.uint8], NDArray[np.float32]]:
         """Squares of pixels, and what the encoder says of them."""
         tool = self._tool()
         return Sense(

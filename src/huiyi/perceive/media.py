@@ -12,7 +12,7 @@ from huiyi.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from huiyi.perceive.cache import FeatureCache
+    from huiyi.perceive.cache import Cache
     from huiyi.values import Media, Record
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Upkeep:
             first is an error.
     """
 
-    cache: FeatureCache | None = None
+    cache: Cache | None = None
     excuse: Callable[[str], None] | None = None
 
 

@@ -128,7 +128,8 @@ def see(given: Assignment) -> Seen:
     if given.config.image_encoder:
         fresh.add(PICTURED, ImagePerceiver(vision_encoder(given.config.image_encoder)))
     fresh.keep_up(given.session.upkeep)
-    fresh.fit([*records, *named, *given.unlabelled])
+    learnt = [*records, *named, *given.unlabelled]
+    fresh.fit(learnt, tick=ticks(given.session.progress, "transcribing", len(learnt) * fresh.readers))
     perception = given.perception.joined(fresh) if given.perception else fresh
     perception.keep_up(given.session.upkeep)
     tick = ticks(given.session.progress, "reading", len(records) * len(perception.names))
