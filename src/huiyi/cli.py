@@ -386,7 +386,10 @@ def main() -> None:
         show = getattr(error, "format_message", None)
         if show is None:
             raise
-        print(f"huiyi: {' '.join(show().split())} Try: huiyi --help", file=sys.stderr)
+        said = show()
+        print(
+            said if said.startswith("Usage:") else f"huiyi: {' '.join(said.split())} Try: huiyi --help", file=sys.stderr
+        )
         sys.exit(2)
 
 
@@ -424,8 +427,12 @@ def _is_file(said: str) -> bool:
     """Whether what was given is a file of records, or a folder with a slash behind it, rather than a text.
 
     Raises:
-        OptionError: It is called like a file, and there is none.
+        OptionError: It is called like a file, and there is none; or like a picture or a recording.
     """
+    kind = re.fullmatch(r"\S+\.(?:(jpe?g|png|gif|webp|bmp)|(wav|flac|ogg|mp3|m4a|webm))", said, re.IGNORECASE)
+    if kind:
+        option = "--image" if kind[1] else "--audio"
+        raise OptionError(f"{said}: a picture or a recording is no text; expected it behind an option: {option} {said}")
     try:
         if Path(said).is_file() or (re.search(r"\w/$", said) and Path(said).is_dir()):
             return True
@@ -686,8 +693,9 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
         lines = [f"{words['decline']}: {why}"]
     if decision.question is not None:
         lines = [f"{words['clarify']}: {decision.question.text}"]
-        lines += [f"  {labels[c.label]} {c.probability:.1%}" for c in decision.candidates[:4]]
-        lines += [f"  {decision.question.options[-1]}"]
+        *options, other = decision.question.options
+        lines += [f"  {option} {c.probability:.1%}" for option, c in zip(options, decision.candidates, strict=False)]
+        lines += [f"  {other}"]
     if decision.shares:
         from huiyi.evaluate import wording
 

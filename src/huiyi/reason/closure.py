@@ -42,6 +42,8 @@ from huiyi.reason.tables import Absence, Entry, Item, Row, Symbols, Table
 MOST_DERIVED = 1_000_000
 """How many facts may follow, unless another limit is given. Past it, the rules are taken to be endless."""
 
+_WHICH_DAY = "The rules speak of today, and nobody has said which day it is. Expected `today=…`."
+
 
 class View:
     """Facts and all that follows from them. Made by ``close`` and ``Closure.adding``, never by hand."""
@@ -61,7 +63,8 @@ class View:
         """Whether a fact was given or follows.
 
         Raises:
-            OptionError: No rule speaks of its relation, so nothing was loaded of it.
+            OptionError: No rule speaks of its relation, so nothing was loaded of it; or rules speak of today, and
+                nobody has said which day it is.
         """
         return self.entry(fact) is not None
 
@@ -117,6 +120,8 @@ class View:
         return tuple(dict.fromkeys(one for source in self.given for one in source.sources(fact)))
 
     def _table(self, key: Key) -> Table:
+        if self.rules.asks_for_today and self.today is None:  # what depends on it would look as if it were not so
+            raise OptionError(_WHICH_DAY)
         if key not in self.tables:
             relation, arity = key
             near = did_you_mean(relation, (name for name, _ in self.tables))
@@ -189,7 +194,7 @@ class Closure(View):
                 f"The closure is of {self.today}, but the request of {today}. Expected one day: close without `today`."
             )
         if self._program.rules.asks_for_today and today is None and self.today is None:
-            raise OptionError("The rules speak of today, and nobody has said which day it is. Expected `today=…`.")
+            raise OptionError(_WHICH_DAY)
         day = [] if today is None or self.today is not None else [_day(today)]
         view = View(self._program, self, [*self.given, statements, *day], today or self.today)
         Work(view, self, most).run(fact for part in (statements, *day) for fact in part.facts(self._program.keys))
