@@ -32,7 +32,7 @@ def figures_table(evaluation: Evaluation, *, language: str = "en") -> Table:
     table.add_column(words.figure, no_wrap=True)
     table.add_column(words.value, justify="right", no_wrap=True)
     table.add_column(words.interval, justify="right", no_wrap=True)
-    table.add_column(words.meaning, style="dim")
+    table.add_column(words.meaning, style="dim", overflow="fold")
     for name, value in evaluation.figures.items():
         title, meaning = words.figures[name]
         table.add_row(title, shown(name, value), shown_interval(evaluation.intervals.get(name)), meaning)
