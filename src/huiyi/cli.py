@@ -387,9 +387,9 @@ def main() -> None:
         if show is None:
             raise
         said = show()
-        print(
-            said if said.startswith("Usage:") else f"huiyi: {' '.join(said.split())} Try: huiyi --help", file=sys.stderr
-        )
+        if not said.startswith("Usage:"):  # which is what it says where nothing was asked for
+            said = f"huiyi: {' '.join(said.split())} Try: huiyi --help"
+        print(said, file=sys.stderr)
         sys.exit(2)
 
 

@@ -143,7 +143,7 @@ def prepare(given: Assignment) -> Begun:
         painter.signal = free(painter.signal, given.perception.names if given.perception else ())
     if backbone is None:
         assert painter is not None, "there is something to tune"
-        _begin([painter], config, session, resume=session.resume)
+        _begin([painter], config, session)
         return Begun([painter], seen, None, _folds(tasks, seen.context), [])
     return _prepare_texts(given, backbone, seen, slug, [painter] if painter else [])
 
@@ -166,7 +166,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
     taken = given.perception.names if given.perception else ()
     frozen = MARK + _slug(backbone.name)
     tuner = Tuner(backbone.name, free(MARK + slug, (*taken, frozen)), lessons, tuning, session)
-    _begin([tuner, *others], config, session, resume=session.resume)
+    _begin([tuner, *others], config, session)
     many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
     unlabelled = _read(seen.perception, lessons, session) if many else None
     known = _known(given.perception, frozen, backbone.name)
@@ -182,7 +182,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
     return Begun([tuner, *others], seen, unlabelled, _folds(tasks, seen.context), notices)
 
 
-def _begin(tuners: Sequence[Tuner], config: TrainConfig, session: Session, *, resume: bool) -> None:
+def _begin(tuners: Sequence[Tuner], config: TrainConfig, session: Session) -> None:
     """Give tuners their places for checkpoints, in a run that is begun, or gone on with."""
     if session.folder is None:
         return
@@ -190,7 +190,7 @@ def _begin(tuners: Sequence[Tuner], config: TrainConfig, session: Session, *, re
     for place, tuner in enumerate(tuners):
         mark = "" if place == 0 else f" of {tuner.name}"
         begun |= {what + mark: told for what, told in begun_with(tuner.name, tuner.lessons, tuner.config).items()}
-    folder = begin(session.folder, begun, resume=resume)
+    folder = begin(session.folder, begun, resume=session.resume)
     for place, tuner in enumerate(tuners):
         tuner.checkpoints = folder if place == 0 else folder / tuner.name
 

@@ -106,6 +106,7 @@ def test_rows_without_a_picture_are_told_by_the_rest(records: list[Record]) -> N
         Record(id=r.id, images=r.images, fields={"turn": r.labels["intent"][0]}, labels=r.labels) for r in records
     ]
     model = huiyi.train(fields, config=huiyi.TrainConfig(effort="tuned"))
+    assert "image@intent" in model.perception.names
     told = model.decide(Record(fields={"turn": "l"}))
     assert told.label == "lies"
 

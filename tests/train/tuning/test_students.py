@@ -8,6 +8,7 @@ from huiyi.align import FittedHead, LogisticHead, SvmHead
 from huiyi.pipeline import Perception
 from huiyi.train.config import Session
 from huiyi.train.fast import Seen
+from huiyi.train.tuning import tuner
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
@@ -121,3 +122,20 @@ def test_only_labelled_rows_are_near(desk: Desk) -> None:
 def test_a_row_without_the_signal_is_told_nothing(desk: Desk) -> None:
     told = desk.heads(desk.truth[:ROWS], absent=0).held_out.labels
     assert not told[0].any() and told[1].any()
+
+
+def test_labels_are_passed_on_along_what_few_of_them_teach() -> None:
+    """The backbone as it came tells nothing; tuned to the few, it tells the texts of a label from the others."""
+    rng = np.random.default_rng(0)
+    right = np.arange(240) % 3
+    untaught = rng.normal(size=(240, 16)).astype(np.float32)
+    taught = np.eye(3, dtype=np.float32)[right] + 0.3 * rng.normal(size=(240, 3)).astype(np.float32)
+    known = np.arange(240) < 15
+    targets = np.where(known[:, None], np.eye(3, dtype=np.float32)[right], np.nan).astype(np.float32)
+
+    def share_right(near: np.ndarray) -> float:
+        told = tuner._passed_on(untaught, near, targets, known, 15)[~known]
+        return float((told.argmax(axis=1) == right[~known]).mean())
+
+    assert share_right(untaught) < 0.5
+    assert share_right(np.hstack([untaught / 8, taught])) > 0.85

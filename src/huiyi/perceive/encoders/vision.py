@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from huiyi.errors import MissingExtraError, OptionError
 from huiyi.perceive.encoders.efficientnet import export
+from huiyi.perceive.encoders.onnx import in_one_line
 from huiyi.perceive.encoders.onnx_pictures import OnnxPictureEncoder
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def vision_encoder(name: str) -> OnnxPictureEncoder:
         scaling = _scaling(name)
         module = AutoModel.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise OptionError(f"--image-encoder {name}: it cannot be read ({_first_line(error)}). {_WANTED}") from error
+        raise OptionError(f"--image-encoder {name}: it cannot be read ({in_one_line(error)}). {_WANTED}") from error
     if getattr(module, "main_input_name", "") != "pixel_values" and not hasattr(module, "get_image_features"):
         raise OptionError(f"--image-encoder {name}: a {config.model_type} model looks at no pictures. {_WANTED}")
     side = _side(config, scaling)
@@ -137,8 +138,3 @@ def _pooled(answer: Any) -> Tensor:
         elif pooled.ndim == 4:  # (n, width, height, width of the picture)
             pooled = pooled.mean(dim=(2, 3))
     return pooled.flatten(1)
-
-
-def _first_line(error: Exception) -> str:
-    """What a library said, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

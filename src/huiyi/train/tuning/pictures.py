@@ -22,10 +22,11 @@ import numpy as np
 
 from huiyi.errors import DataError
 from huiyi.perceive import IMAGE, BackbonePerceiver, ImagePerceiver
-from huiyi.perceive.encoders.efficientnet import WIDTH, export, network
+from huiyi.perceive.encoders.efficientnet import NAME, WIDTH, export, network
 from huiyi.perceive.encoders.onnx_pictures import INPUT, OnnxPictureEncoder
 from huiyi.perceive.pictures import PICTURES, pixels
 from huiyi.train.config import Session
+from huiyi.train.fast import PICTURED, Seen
 from huiyi.train.tuning.backbones import has_bfloat16
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned
 from huiyi.train.tuning.loop import Learner
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from huiyi.train.fast import Seen
     from huiyi.train.tuning.methods import Method
     from huiyi.values import Media, Task
 
-NAME = "efficientnet-lite0"
 SIDE = 160
 """Pixels of the squares that are learnt from, and looked at afterwards: fewer than the encoder knows, for speed."""
 
@@ -236,11 +235,10 @@ def picture_tuner(tasks: Sequence[Task], seen: Seen, slug: str, session: Session
         session: Whom to tell.
         seed: Of everything that is drawn.
     """
-    frozen = IMAGE.rstrip("@")
     labels = [task for task in tasks if task.kind != "spans"]
-    if frozen not in seen.context.signals or not labels:
+    if PICTURED not in seen.context.signals or not labels:
         return None
-    column = list(seen.context.signals).index(frozen)
+    column = list(seen.context.signals).index(PICTURED)
     there = np.append(seen.context.present[:, column], np.zeros(len(seen.named), dtype=bool))
     if not there.any():
         return None
