@@ -8,6 +8,7 @@ from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfi
 from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.findings import Findings, Observed
 from huiyi.reason.graph import Knowledge
+from huiyi.reason.link import Link, LinkConfig, Linker, answers
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.replay import replay
 from huiyi.reason.rules import Rules
@@ -26,6 +27,9 @@ __all__ = [
     "Findings",
     "Given",
     "Knowledge",
+    "Link",
+    "LinkConfig",
+    "Linker",
     "Next",
     "Observed",
     "Proof",
@@ -34,6 +38,7 @@ __all__ = [
     "Step",
     "View",
     "Wording",
+    "answers",
     "close",
     "contradictions",
     "draw",
