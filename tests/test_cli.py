@@ -432,7 +432,7 @@ def test_pictures_alone(run: Run, colours: list[Path], tmp_path: Path) -> None:
     colours[13].write_bytes(b"")
     refused(run("decide", "model", "--image", colours[13]), f"{colours[13]} is empty. Expected a picture in")
     refused(run("decide", "model", "--image", "nowhere.png"), "nowhere.png is not there")
-    refused(run("decide", "model", "data/train.csv", "--image", colours[12]), "--image go with one text")
+    refused(run("decide", "model", "data/train.csv", "--image", colours[12]), "go with one text")
     refused(run("decide", "model"), "nothing to decide on; expected a text")
 
 

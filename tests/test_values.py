@@ -8,6 +8,7 @@ from huiyi import values
 from huiyi.values import (
     Context,
     Decision,
+    Inference,
     Intents,
     Label,
     Media,
@@ -32,7 +33,7 @@ def test_values_are_frozen(kind: type) -> None:
 
 
 def test_values_with_arrays_compare_by_identity() -> None:
-    assert [kind for kind in SHARED if kind.__eq__ is object.__eq__] == [Ragged, Context, Intents]
+    assert [kind for kind in SHARED if kind.__eq__ is object.__eq__] == [Ragged, Context, Intents, Inference]
 
 
 def test_defaults_are_not_shared_mutables() -> None:

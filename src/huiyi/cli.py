@@ -17,10 +17,10 @@ import typer
 from huiyi.errors import HuiyiError, InputError, OptionError
 
 if TYPE_CHECKING:
-    from huiyi.data import Columns
+    from huiyi.data import Columns, Table
     from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
-    from huiyi.values import Decision, Record, Task
+    from huiyi.values import Decision, Record
 
 _STOPPED = 130  # by Ctrl-C, as shells count
 
@@ -98,6 +98,10 @@ def train(
         str, typer.Option(metavar="tensorboard|wandb", help="Who keeps the figures of epochs.")
     ] = "tensorboard",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
+    knowledge: Annotated[
+        list[str] | None,
+        typer.Option(metavar="F", help="Facts (.csv, .ttl, .nq, …) or .rules that decisions go by; one or more."),
+    ] = None,
     max_error: MaxError = 0.05,
     oos_rate: OosRate = 0.1,
     signals: Annotated[
@@ -153,6 +157,7 @@ def train(
             folder=run_folder,
             resume=resume,
             add_to=base,
+            knowledge=knowledge or (),
         )
         model.save(out)
     end(run_folder)
@@ -229,6 +234,10 @@ def decide(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also say how much the text, the fields, … counted.")
     ] = False,
+    proof: Annotated[
+        bool, typer.Option("--proof", help="Also say which facts and rules it rests on, and check them.")
+    ] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="F.svg", help="Draw the proof.")] = None,
     as_json: Json = False,
     text: Text = None,
     label: LabelColumn = None,
@@ -240,8 +249,9 @@ def decide(
 ) -> None:
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
-    from huiyi.perceive import PICTURES, RECORDINGS, left_out
-    from huiyi.pipeline import batched, load
+    from huiyi.evaluate import draw_proofs, in_words, proofs_in_words
+    from huiyi.perceive import PICTURES, RECORDINGS
+    from huiyi.pipeline import load
     from huiyi.values import Media, Record
 
     language = _language(lang)
@@ -250,20 +260,19 @@ def decide(
             "there is nothing to decide on; expected a text, a file of records, --image, --audio or --field"
         )
     model = load(folder)
+    if (proof or svg) and model.reasoner is None:
+        raise OptionError(
+            "--proof: the model was trained without knowledge, so nothing is proved; expected one trained with "
+            "--knowledge. Leave the option out"
+        )
     if said is not None and _is_file(said):
-        if field or answer or image or audio:
+        if field or answer or image or audio or svg:
             raise OptionError(
-                "--field, --answer, --audio and --image go with one text; a file has columns of its own. Leave them out"
+                "--field, --answer, --audio, --image and --svg go with one text; a file has columns of its own. "
+                "Leave them out"
             )
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
-        table = read(said, columns, skip_bad=skip_bad)
-        _print_notices([*table.notices, *_left_out(table.left_out)])
-        excused = _excusing(model) if skip_bad else []
-        records: Sequence[Record] = table.records
-        for batch in batched(records):
-            for decision in model.decide_all(batch, explain=explain):
-                print(json.dumps(asdict(decision), ensure_ascii=False))
-        _print_notices(left_out(excused))
+        _decide_file(model, read(said, columns, skip_bad=skip_bad), explain=explain, prove=proof, skip_bad=skip_bad)
         return
     if said == "-":
         said = sys.stdin.read()
@@ -274,8 +283,8 @@ def decide(
         fields=_pairs(field, "--field"),
         answers=_pairs(answer, "--answer"),
     )
-    _check_answers(record, model.tasks)
-    _check_fields(record, model.fields)
+    _check_answers(record, model)
+    _check_fields(record, model)
     if image and not model.perception.takes(PICTURES):
         raise OptionError(
             "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
@@ -286,11 +295,18 @@ def decide(
             "--audio: the model has learnt from no recordings, and from no texts as which they could be heard; "
             "expected one that has. Leave the option out"
         )
-    decision = model.decide(record, explain=explain)
+    decision = model.decide(record, explain=explain, prove=proof or svg is not None)
+    if svg is not None:
+        draw_proofs(model, decision, svg, language)
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False))
-    else:
-        _console().print("\n".join(_in_words(decision, model, said or "", language)), markup=False, highlight=False)
+        return
+    lines = in_words(decision, model, said or "", language)
+    if proof:
+        lines += proofs_in_words(model, record, decision, language)
+    _console().print("\n".join(lines), markup=False, highlight=False)
+    if svg is not None:
+        _console().print(f"→ {svg}", markup=False, highlight=False)
 
 
 @app.command()
@@ -446,8 +462,21 @@ def _is_file(said: str) -> bool:
     return False
 
 
-def _check_fields(record: Record, known: Sequence[str]) -> None:
-    """Refuse form fields that the model has not learnt from.
+def _decide_file(model: Model, table: Table, *, explain: bool, prove: bool, skip_bad: bool) -> None:
+    """Decide on each record, and print a line of JSON for each."""
+    from huiyi.perceive import left_out
+    from huiyi.pipeline import batched
+
+    _print_notices([*table.notices, *_left_out(table.left_out)])
+    excused = _excusing(model) if skip_bad else []
+    for batch in batched(table.records):
+        for decision in model.decide_all(batch, explain=explain, prove=prove):
+            print(json.dumps(asdict(decision), ensure_ascii=False))
+    _print_notices(left_out(excused))
+
+
+def _check_fields(record: Record, model: Model) -> None:
+    """Refuse form fields that the model has not learnt from, and that no rule speaks of.
 
     Raises:
         OptionError: It names the field and those there are.
@@ -455,6 +484,7 @@ def _check_fields(record: Record, known: Sequence[str]) -> None:
     from huiyi.data.columns import listed
     from huiyi.errors import did_you_mean
 
+    known = [*model.fields, *(() if model.reasoner is None else model.reasoner.domain.questions)]
     for name in record.fields:
         if name not in known:
             raise OptionError(
@@ -463,8 +493,8 @@ def _check_fields(record: Record, known: Sequence[str]) -> None:
             )
 
 
-def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
-    """Refuse replies that answer no question of a task.
+def _check_answers(record: Record, model: Model) -> None:
+    """Refuse replies that answer no question.
 
     Raises:
         OptionError: It names the reply and what could be said.
@@ -472,11 +502,15 @@ def _check_answers(record: Record, tasks: Sequence[Task]) -> None:
     from huiyi.decide import is_none_of_these, reply_to, says_yes
     from huiyi.errors import did_you_mean
 
-    known = {task.name: task for task in tasks}
+    known = {task.name: task for task in model.tasks}
+    others = () if model.reasoner is None else model.reasoner.asks
     for name, reply in record.answers.items():
+        if name in others:
+            continue
         if name not in known:
-            expected = " or ".join(f"{task.name}={'yes' if task.kind == 'spans' else 'LABEL'}" for task in tasks)
-            raise OptionError(f"--answer {name}=…: nothing of that name is asked; expected {expected}")
+            expected = " or ".join(f"{task.name}={'yes' if task.kind == 'spans' else 'LABEL'}" for task in model.tasks)
+            near = did_you_mean(name, [*known, *others])
+            raise OptionError(f"--answer {name}=…: nothing of that name is asked; expected {expected}.{near}")
         task = known[name]
         if task.kind == "spans":
             if says_yes(task, record) is None:
@@ -601,6 +635,7 @@ def _print_notices(notices: Sequence[str]) -> None:
 def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence[Decision]) -> None:
     """One act, one question and one refusal in each language; the refusal of something that is out of scope."""
     from huiyi.decide import language_of
+    from huiyi.evaluate import in_words
     from huiyi.values import OUT_OF_SCOPE
 
     for language in ("en", "zh"):
@@ -608,7 +643,7 @@ def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence
             for record, decision in zip(records, decisions, strict=True):
                 is_apt = kind != "decline" or OUT_OF_SCOPE in record.labels.values()
                 if decision.kind == kind and is_apt and language_of(record.text or "") == language:
-                    lines = [f"\n“{record.text}”", *_in_words(decision, model, record.text or "", language)]
+                    lines = [f"\n“{record.text}”", *in_words(decision, model, record.text or "", language)]
                     _console().print("\n".join(lines), markup=False, highlight=False)
                     break
 
@@ -617,6 +652,7 @@ def _print_media(model: Model, language: str) -> None:
     """What the desk's model, which learnt from texts, makes of pictures and recordings of messages."""
     from huiyi.data.desk import desk
     from huiyi.errors import MissingExtraError
+    from huiyi.evaluate import in_words
 
     words = {
         "en": {"screens": "messages as pictures", "voices": "messages as recordings", "right": "told right"},
@@ -633,73 +669,4 @@ def _print_media(model: Model, language: str) -> None:
         right = sum(decision.label == record.labels["intent"] for record, decision in pairs)
         told = f"\n{len(records)} {words[part]}, {right} {words['right']}"
         shown = next((decision for _, decision in pairs if decision.kind == "act"), decisions[0])
-        _console().print("\n".join([told, *_in_words(shown, model, "", language)]), markup=False, highlight=False)
-
-
-_KINDS = {
-    "en": {
-        "act": "act",
-        "clarify": "clarify",
-        "decline": "decline",
-        "familiar": "as strange as {:.1%} of what is in scope",
-        "unheard": "there is nothing in it that the model listens to",
-        "counted": "what counted: ",
-        "ocr": "read in the picture: “{}”",
-        "speech": "heard in the recording: “{}”",
-    },
-    "zh": {
-        "act": "执行",
-        "clarify": "询问",
-        "decline": "拒绝",
-        "familiar": "陌生程度：范围内仅 {:.1%} 的请求与之相当",
-        "unheard": "其中没有模型能感知的内容",
-        "counted": "依据：",
-        "ocr": "图中文字：“{}”",
-        "speech": "语音内容：“{}”",
-    },
-}
-
-
-def _in_words(decision: Decision, model: Model, text: str, language: str) -> list[str]:
-    """A decision for people, task by task, and what was read in pictures and heard in recordings."""
-    text = text if text.strip() else "\n".join(reading.text for reading in decision.readings.values())
-    read = _readings_in_words(decision, language)
-    if not decision.tasks:
-        return [*read, *_one_in_words(decision, model.task, text, language)]
-    return read + [
-        f"{task.name}: {line}" if number == 0 else line
-        for task in model.tasks
-        for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
-    ]
-
-
-def _readings_in_words(decision: Decision, language: str) -> list[str]:
-    """What was read in pictures and heard in recordings, for people: a line each."""
-    return [
-        _KINDS[language][source].format(" ".join(reading.text.split())) for source, reading in decision.readings.items()
-    ]
-
-
-def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:
-    """A decision on one task for people."""
-    words = _KINDS[language]
-    labels = {label.name: label.words(language) for label in task.labels}
-    named = ", ".join(f"{name} ({labels[name]})" for name in decision.labels)
-    if task.kind == "spans":
-        named = ", ".join(f"“{text[span.start : span.end]}” {labels[span.label]}" for span in decision.spans) or "–"
-    lines = [f"{words[decision.kind]}: {named} {decision.probability:.1%}"]
-    if decision.kind == "decline" and task.kind != "spans":
-        why = words["familiar"].format(decision.in_scope) if decision.in_scope else words["unheard"]
-        lines = [f"{words['decline']}: {why}"]
-    if decision.question is not None:
-        lines = [f"{words['clarify']}: {decision.question.text}"]
-        *options, other = decision.question.options
-        lines += [f"  {option} {c.probability:.1%}" for option, c in zip(options, decision.candidates, strict=False)]
-        lines += [f"  {other}"]
-    if decision.shares:
-        from huiyi.evaluate import wording
-
-        called = wording(language).sources
-        shares = (f"{called.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
-        lines += [f"  {words['counted']}{', '.join(shares)}"]
-    return lines
+        _console().print("\n".join([told, *in_words(shown, model, "", language)]), markup=False, highlight=False)

@@ -1,6 +1,6 @@
 """The one file that joins the stages, saves them and loads them again.
 
-records ── perceive ──▶ Context ── align ──▶ Intents ── decide ──▶ Decisions
+records ── perceive ──▶ Context ── align ──▶ Intents ── reason ──▶ Inference ── decide ──▶ Decisions
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
-from huiyi.decide import SCOPE_LEVEL, Decider, Promise
+from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.explain import shapley
 from huiyi.perceive import (
@@ -31,8 +31,9 @@ from huiyi.perceive import (
     stood_in,
 )
 from huiyi.perceive import perceiver as make_perceiver
+from huiyi.reason import Proof, Reasoner
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Intents, Record, Span, Task, Turn, source_of
+from huiyi.values import Context, Decision, Inference, Intents, Record, Span, Task, Turn, source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -220,6 +221,7 @@ class Model:
         skills: What it does for each task, by the task's name. At least one.
         summary: What the training saw and found, as JSON can hold it.
         examples: The training records, for neighbours and explanations; may be empty.
+        reasoner: The third stage, fitted, where it was given knowledge.
         sha256: Of the manifest, once saved or loaded; else "".
 
     Example:
@@ -236,12 +238,14 @@ class Model:
         *,
         summary: Mapping[str, Any],
         examples: Sequence[Record] = (),
+        reasoner: Reasoner | None = None,
         sha256: str = "",
     ) -> None:
         self.perception = perception
         self.skills = skills
         self.summary = summary
         self.examples = tuple(examples)
+        self.reasoner = reasoner
         self.sha256 = sha256
 
     @property
@@ -285,15 +289,15 @@ class Model:
                 f"the model has no task {task!r}; expected one of {', '.join(self.skills)}."
                 f"{did_you_mean(task, self.skills)}"
             )
-        skills = {task: self.skills[task]}
-        return Model(self.perception, skills, summary=self.summary, examples=self.examples, sha256=self.sha256)
+        return self._with(skills={task: self.skills[task]})
 
     def joined(self, other: Model) -> Model:
         """This model with the tasks of another, which perceives with the same frozen parts."""
         summary = {**other.summary, "added_to": self.summary}
         perception = self.perception.joined(other.perception)
         examples = [*self.examples, *other.examples]
-        return Model(perception, {**self.skills, **other.skills}, summary=summary, examples=examples)
+        skills = {**self.skills, **other.skills}
+        return Model(perception, skills, summary=summary, examples=examples, reasoner=self.reasoner)
 
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
         """What do we see and hear?"""
@@ -307,10 +311,76 @@ class Model:
         """What does the person want done? Told for one task, the first unless another is named."""
         return self.skills[task or self.task.name].aligner.align(context)
 
-    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+    def reason(self, context: Context, intents: Intents) -> Inference:
+        """What follows from what we know? Intents as they are, where nothing is known."""
+        if self.reasoner is None:
+            return Inference(intents, intents)
+        return self.reasoner.revise(self.reasoner.read(context), intents)
+
+    def _inferences(self, context: Context) -> Mapping[str, Inference]:
+        """What follows for each task. What the records say is read once."""
+        intents = {name: self.align(context, name) for name in self.skills}
+        if self.reasoner is None:
+            return {name: Inference(own, own) for name, own in intents.items()}
+        cases = self.reasoner.read(context)
+        return {name: self.reasoner.revise(cases, own) for name, own in intents.items()}
+
+    def choose(self, context: Context, inference: Inference) -> tuple[Decision, ...]:
         """Act, clarify or decline? Chosen for the task of the intents."""
+        intents, records = inference.intents, context.records
         seed, decider = int(self.summary["seed"]), self.skills[intents.task.name].decider
-        return decider.decide(intents, context.records, model=self.sha256, version=__version__, seed=seed)
+        decisions = decider.decide(intents, records, model=self.sha256, version=__version__, seed=seed)
+        if self.reasoner is None:
+            return decisions
+        asked = [
+            self.reasoner.ask(inference, row, decision, language_of(records[row].text or ""))
+            if decision.kind == "clarify"
+            else None
+            for row, decision in enumerate(decisions)
+        ]
+        return tuple(
+            decision if question is None else replace(decision, question=question)
+            for decision, question in zip(decisions, asked, strict=True)
+        )
+
+    def _concluded(
+        self, inferences: Mapping[str, Inference], told: Mapping[str, Sequence[Decision]], *, prove: bool
+    ) -> tuple[Decision, ...]:
+        """Decisions on the first task, with the action that rules conclude, or the question that would settle it."""
+        assert self.reasoner is not None, "there is knowledge to conclude from"
+        first = inferences[self.task.name]
+        found = []
+        for row, (case, decision) in enumerate(zip(first.facts, told[self.task.name], strict=True)):
+            conclusion = self.reasoner.conclude(case, {name: some[row] for name, some in told.items()})
+            more: dict[str, Any] = {}
+            if decision.kind == "act" and conclusion.action is not None:
+                more["action"] = str(conclusion.action.arguments[-1])
+            elif decision.kind == "act":
+                question = self.reasoner.missing(conclusion, language_of(case.record.text or ""))
+                more |= {} if question is None else {"kind": "clarify", "question": question}
+            if prove:
+                proofs = self.reasoner.proofs(first, row, decision, conclusion)
+                more["proofs"] = tuple(proof.to_json() for proof in proofs)
+            found.append(replace(decision, **more))
+        return tuple(found)
+
+    def replay(self, record: Record | str, decision: Decision) -> tuple[str, ...]:
+        """Check the proofs of a decision on a record against the facts and rules of the model as they are now.
+
+        Returns:
+            What is wrong, one line each; nothing when every step of every proof holds.
+
+        Raises:
+            OptionError: The model has no knowledge, or the decision has no proofs because none were asked for.
+        """
+        if self.reasoner is None or decision.proofs is None:
+            raise OptionError(
+                "there are no proofs to replay; expected a model trained with knowledge, and a decision with proofs. "
+                "Decide with prove=True"
+            )
+        (case,) = self.reasoner.read(self.perceive([_as_record(record)]))
+        conclusion = self.reasoner.conclude(case, decision.tasks or {decision.task: decision})
+        return self.reasoner.replay([Proof.from_json(dict(proof)) for proof in decision.proofs], conclusion)
 
     def shares(self, context: Context, decisions: Sequence[Decision]) -> tuple[Mapping[str, float], ...]:
         """How much each source of the records added to the probabilities of decisions on one task. See ``Decision``.
@@ -322,7 +392,8 @@ class Model:
             return tuple({} for _ in decisions)
 
         def worth(sources: frozenset[str]) -> NDArray[np.floating]:
-            told = self.align(context.only(sources), task.name).probabilities
+            partial = context.only(sources)
+            told = self.reason(partial, self.align(partial, task.name)).intents.probabilities
             return np.array(
                 [_probability_of(decision, task, row) for decision, row in zip(decisions, told, strict=True)]
             )
@@ -338,8 +409,15 @@ class Model:
             for row in range(len(decisions))
         )
 
-    def decide_all(self, records: Sequence[Record | str], *, explain: bool = False) -> tuple[Decision, ...]:
-        """All stages, for many records or texts at once; with ``shares`` if they are to be explained.
+    def decide_all(
+        self, records: Sequence[Record | str], *, explain: bool = False, prove: bool = False
+    ) -> tuple[Decision, ...]:
+        """All stages, for many records or texts at once.
+
+        Args:
+            records: Records or texts.
+            explain: Whether decisions tell how much each source counted: ``shares``.
+            prove: Whether they prove what facts and rules have a part in: ``proofs``.
 
         Raises:
             DataError: One is neither, or its text is longer than any that was said.
@@ -349,7 +427,10 @@ class Model:
         if not records:
             return ()
         context = self.perceive([_as_record(record) for record in records])
-        told = {name: self.choose(context, self.align(context, name)) for name in self.skills}
+        inferences = self._inferences(context)
+        told = {name: self.choose(context, inference) for name, inference in inferences.items()}
+        if self.reasoner is not None:
+            told[self.task.name] = self._concluded(inferences, told, prove=prove)
         if context.readings:
             told = {name: _with_readings(decisions, context) for name, decisions in told.items()}
         if explain:
@@ -368,13 +449,13 @@ class Model:
             for row, decision in enumerate(first)
         )
 
-    def decide(self, record: Record | str, *, explain: bool = False) -> Decision:
-        """All stages, for one record or text; with ``shares`` if it is to be explained.
+    def decide(self, record: Record | str, *, explain: bool = False, prove: bool = False) -> Decision:
+        """All stages, for one record or text. See ``decide_all``.
 
         Raises:
             DataError: It is neither, or its text is longer than any that was said.
         """
-        return self.decide_all([record], explain=explain)[0]
+        return self.decide_all([record], explain=explain, prove=prove)[0]
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a new folder.
@@ -390,6 +471,9 @@ class Model:
         for name, part in parts.items():
             own, config[name] = part.to_arrays()
             arrays |= {f"{name}/{key}": value for key, value in own.items()}
+        if self.reasoner is not None:
+            own, config["reason"] = self.reasoner.to_arrays()
+            arrays |= own
         documents: dict[str, Any] = {"config.json": config}
         if self.examples:
             documents["examples.json"] = [_plain(record, self.skills) for record in self.examples]
@@ -421,17 +505,32 @@ class Model:
             aligner.from_arrays(of(f"align/{number}"), config[f"align/{number}"])
             decider.from_arrays(of(f"decide/{number}"), config[f"decide/{number}"])
             skills[name] = Skill(aligner, decider, summary)
+        perception = Perception.from_arrays(of("perceive"), config["perceive"])
+        tasks = [skill.aligner.task for skill in skills.values()]
+        known = config.get("reason")
         return cls(
-            Perception.from_arrays(of("perceive"), config["perceive"]),
+            perception,
             skills,
             summary=manifest["training"],
             examples=[_record(row) for row in documents.get("examples.json", ())],
+            reasoner=Reasoner.from_arrays(arrays, known, tasks, perception.fields) if known else None,
             sha256=sha256,
         )
 
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
-        return Model(self.perception, self.skills, summary=self.summary, sha256=self.sha256)
+        return self._with(examples=())
+
+    def _with(self, *, skills: Mapping[str, Skill] | None = None, examples: Sequence[Record] | None = None) -> Model:
+        """The same model with other skills or examples."""
+        return Model(
+            self.perception,
+            self.skills if skills is None else skills,
+            summary=self.summary,
+            examples=self.examples if examples is None else examples,
+            reasoner=self.reasoner,
+            sha256=self.sha256,
+        )
 
 
 def _probability_of(decision: Decision, task: Task, probabilities: NDArray[np.floating]) -> float:

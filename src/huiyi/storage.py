@@ -156,6 +156,33 @@ def signed(manifest: Mapping[str, Any]) -> bytes:
     return unsigned.replace(_UNSIGNED.encode(), hashlib.sha256(unsigned).hexdigest().encode(), 1)
 
 
+def write_page(path: Path, page: str, *, what: str) -> None:
+    """Write a text beside its place, then move it there, so that no half of it is ever seen.
+
+    Args:
+        path: Its place. An existing file is replaced.
+        page: The text.
+        what: What errors call it.
+
+    Raises:
+        OutputError: It cannot be written there.
+    """
+    if path.exists() and not path.is_file():  # the move would replace /dev/null, too
+        raise OutputError(f"{path}: {what} cannot be written here (not a file). Name a file that may be replaced.")
+    part = path.parent / f".{path.name}.{os.getpid()}.part"
+    try:
+        part.write_text(page, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: {what} cannot be written here ({error.strerror}). "
+            "Name a file in a folder that exists and that you may write to."
+        ) from error
+    finally:
+        with suppress(OSError):  # once moved, it is gone
+            part.unlink()
+
+
 def _changed(file: Path) -> str:
     """What to say of a file that is not as it was saved."""
     return (

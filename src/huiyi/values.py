@@ -4,7 +4,8 @@ Read this page, then ``pipeline.py``, and you have seen the whole system:
 
     perceive: Record → Context      what do we see and hear?
     align:    Context → Intents     what does the person want done?
-    decide:   Intents → Decision    act, clarify or decline?
+    reason:   Intents → Inference   what follows from what we know?
+    decide:   Inference → Decision  act, clarify or decline?
 
 All are frozen dataclasses. Those that hold arrays compare by identity.
 """
@@ -279,6 +280,21 @@ class Intents:
     spans: Sequence[tuple[Span, ...]] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What follows for n records from what is known of the domain, for one task.
+
+    Attributes:
+        intents: What they mean, once that is taken into account.
+        aligned: What they mean by themselves. The same, where nothing is known.
+        facts: What each record says, as facts that rules can speak of; empty where nothing is known.
+    """
+
+    intents: Intents
+    aligned: Intents
+    facts: Sequence[Any] = ()
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A label that may be meant, and how probably."""
@@ -316,7 +332,7 @@ class Decision:
         candidates: The labels that together hold the right one with the stated
             coverage, likeliest first. Empty means: nothing known fits.
         question: Asked when the kind is ``clarify``.
-        action: What to do, once actions are known.
+        action: What to do: what rules conclude, where there are some.
         propensity: With what probability that action was chosen.
         model: SHA-256 of the saved model's manifest, or "" when never saved.
         version: Version of Huiyi.
@@ -330,6 +346,9 @@ class Decision:
             for spans, and where a reply settled it.
         readings: What was read in its pictures (``ocr``) or heard in its
             recordings (``speech``), where that was listened to.
+        proofs: Only when asked for: why the label is as probable as it is,
+            where facts of the domain have a part in that, and why the action
+            follows. Each as JSON can hold it; ``huiyi.reason.Proof`` reads it.
     """
 
     id: str
@@ -351,6 +370,7 @@ class Decision:
     tasks: Mapping[str, Decision] = field(default_factory=dict)
     shares: Mapping[str, float] | None = None
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    proofs: tuple[Mapping[str, Any], ...] | None = None
 
 
 def source_of(signal: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from huiyi.data import Table
-from huiyi.values import Candidate, Context, Decision, DecisionKind, Intents, Label, Record, Task, TaskKind
+from huiyi.values import Candidate, Context, Decision, DecisionKind, Inference, Intents, Label, Record, Task, TaskKind
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,11 @@ class StandIn:
         beliefs = [self.beliefs[record.text or ""] for record in context.records]
         return Intents(self.task, np.array([row for row, _ in beliefs]), np.array([scope for _, scope in beliefs]))
 
-    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+    def reason(self, context: Context, intents: Intents) -> Inference:
+        return Inference(intents, intents)
+
+    def choose(self, context: Context, inference: Inference) -> tuple[Decision, ...]:
+        intents = inference.intents
         return tuple(
             self._decision(record, row, float(scope))
             for record, row, scope in zip(context.records, intents.probabilities, intents.in_scope, strict=True)
@@ -54,7 +58,7 @@ class StandIn:
 
     def decide(self, record: Record) -> Decision:
         context = self.perceive([record])
-        return self.choose(context, self.align(context))[0]
+        return self.choose(context, self.reason(context, self.align(context)))[0]
 
     def costs(self, records: Sequence[Record]) -> Mapping[str, float]:
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from huiyi.values import Candidate, Question, Record, Span, Task
 
@@ -36,7 +37,7 @@ _WORDING = {
 _OTHERS = frozenset(wording["other"].casefold() for wording in _WORDING.values())
 
 
-def language_of(text: str) -> str:
+def language_of(text: str) -> Literal["en", "zh"]:
     """The language to answer in: ``zh`` if a fifth of the letters are Chinese, else ``en``.
 
     Example:

@@ -2,13 +2,15 @@
 
 from huiyi.callables import callable_package
 from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate, labelled_rows
+from huiyi.evaluate.proofs import draw_proofs, proofs_in_words
 from huiyi.evaluate.report import write_report
+from huiyi.evaluate.spoken import in_words
 from huiyi.evaluate.terminal import figures_table, sources_table
 from huiyi.evaluate.wording import wording
 
 callable_package(__name__, evaluate)
 
 __all__ = [
-    "FIGURES", "Decider", "Evaluation", "evaluate", "figures_table", "labelled_rows", "sources_table", "wording",
-    "write_report",
+    "FIGURES", "Decider", "Evaluation", "draw_proofs", "evaluate", "figures_table", "in_words", "labelled_rows",
+    "proofs_in_words", "sources_table", "wording", "write_report",
 ]  # fmt: skip

@@ -22,7 +22,7 @@ from huiyi.values import OUT_OF_SCOPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from huiyi.values import Context, Decision, Intents, Record, Task
+    from huiyi.values import Context, Decision, Inference, Intents, Record, Task
 
 FIGURES = (
     "n",
@@ -99,7 +99,11 @@ class Decider(Protocol):
         """What they mean."""
         ...
 
-    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+    def reason(self, context: Context, intents: Intents) -> Inference:
+        """What follows from what is known."""
+        ...
+
+    def choose(self, context: Context, inference: Inference) -> tuple[Decision, ...]:
         """What to do with each."""
         ...
 
@@ -362,10 +366,11 @@ def _decide_in_batches(
     decisions: list[Decision] = []
     for batch in batched(records):
         context = model.perceive(batch)
-        batches.append(model.align(context))
+        inference = model.reason(context, model.align(context))
+        batches.append(inference.intents)
         if count is not None:
             count.add(context, truths[len(decisions) : len(decisions) + len(batch)])
-        decisions.extend(model.choose(context, batches[-1]))
+        decisions.extend(model.choose(context, inference))
         advance(len(decisions))
     return batches, tuple(decisions)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from string import Template
@@ -11,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.errors import OutputError
 from huiyi.evaluate.charts import reliability_figure, risk_figure, scope_figure
 from huiyi.evaluate.findings import confusions, label_scores, mistakes
 from huiyi.evaluate.markup import Column, Pictured, figure, isolated, one_line, section, table
 from huiyi.evaluate.thumbnails import thumbnail
 from huiyi.evaluate.wording import Wording, shown, shown_interval, source_rows, wording
+from huiyi.storage import write_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,31 +57,13 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
         title=one_line(f"{words.title} · {evaluation.source}"),
         body="\n".join(_task(one, words) for one in (first, *others)),
     )
-    _replace(Path(path), page)
+    write_page(Path(path), page, what="the report")
 
 
 def _task(evaluation: Evaluation, words: Wording) -> str:
     """All that is told of one task."""
     parts = (_head, _promise, _notices, _figures, _sources, _plots, _confusions, _mistakes, _labels)
     return "<article>\n" + "\n".join(part(evaluation, words) for part in parts) + "\n</article>"
-
-
-def _replace(path: Path, page: str) -> None:
-    """Write the page beside its place, then move it there, so that no half page is ever seen."""
-    if path.exists() and not path.is_file():  # the move would replace /dev/null, too
-        raise OutputError(f"{path}: the report cannot be written here (not a file). Name a file that may be replaced.")
-    part = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the report cannot be written here ({error.strerror}). "
-            "Name a file in a folder that exists and that you may write to."
-        ) from error
-    finally:
-        with suppress(OSError):  # once moved, it is gone
-            part.unlink()
 
 
 def _head(evaluation: Evaluation, words: Wording) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from huiyi.values import OUT_OF_SCOPE
 
 if TYPE_CHECKING:
-    from huiyi.values import Context, Decision, Intents, Record
+    from huiyi.values import Context, Decision, Inference, Intents, Record
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,11 @@ class Listener(Protocol):
         """What records mean."""
         ...
 
-    def choose(self, context: Context, intents: Intents) -> tuple[Decision, ...]:
+    def reason(self, context: Context, intents: Intents) -> Inference:
+        """What follows from what is known."""
+        ...
+
+    def choose(self, context: Context, inference: Inference) -> tuple[Decision, ...]:
         """What to do with each."""
         ...
 
@@ -70,7 +74,7 @@ class SourceCount:
             self._rows[source] += int(context.has(source)[inside].sum())
         for heard in {some for source in self._sources for some in self._of(source)}:
             partial = context.only(heard)
-            decisions = self._model.choose(partial, self._model.align(partial))
+            decisions = self._model.choose(partial, self._model.reason(partial, self._model.align(partial)))
             self._right[heard] += sum(set(decisions[row].labels) == set(truths[row]) for row in inside)
 
     def worths(self, timed: Sequence[Record]) -> dict[str, SourceWorth]:

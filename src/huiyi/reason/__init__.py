@@ -3,6 +3,7 @@
 from huiyi.reason.ask import AskConfig, Asker, Next
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
+from huiyi.reason.domain import Domain
 from huiyi.reason.drawing import draw
 from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfig
 from huiyi.reason.facts import Fact, Given, Statements
@@ -10,6 +11,7 @@ from huiyi.reason.findings import Findings, Observed
 from huiyi.reason.graph import Knowledge
 from huiyi.reason.link import Link, LinkConfig, Linker, answers
 from huiyi.reason.proof import Proof, Step, prove
+from huiyi.reason.reasoner import Reasoner
 from huiyi.reason.replay import replay
 from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
@@ -21,6 +23,7 @@ __all__ = [
     "Closure",
     "Contradiction",
     "Contribution",
+    "Domain",
     "Evidence",
     "EvidenceConfig",
     "Fact",
@@ -33,6 +36,7 @@ __all__ = [
     "Next",
     "Observed",
     "Proof",
+    "Reasoner",
     "Rules",
     "Statements",
     "Step",

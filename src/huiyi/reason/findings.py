@@ -100,6 +100,10 @@ class Findings:
         """How many findings."""
         return len(self.names)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether it is one of them."""
+        return name in self._places
+
     def place(self, name: str) -> int:
         """Place of a finding.
 

@@ -53,11 +53,11 @@ _DENIES_ZH = re.compile(f"(?P<list>{_zh('denies_list')})|(?P<some>{_zh('denies')
 _PASSES_ZH = re.compile(rf"(?:{_zh('passes')}|[、/\s{_NEUTRAL}{_MENTION}])+")
 _STOPS_ZH = re.compile(_zh("stops"))
 _DENIES_AFTER_ZH = re.compile(
-    rf"(?:{_M}|{_zh('denies_after_before')})*{_zh('denies_after')}{_zh('denies_after_behind')}*(?=$|[,.。!?;:、\n])"
+    rf"(?:{_MENTION}|{_zh('denies_after_before')})*{_zh('denies_after')}{_zh('denies_after_behind')}*(?=$|[,.。!?;:、\n])"
 )
-_OVER_AFTER_ZH = re.compile(rf"(?:{_M}|[、和])*[^,。;!?\n没不未{_NEUTRAL}]{{0,8}}?{_zh('over_after')}")
+_OVER_AFTER_ZH = re.compile(rf"(?:{_MENTION}|[、和])*[^,。;!?\n没不未{_NEUTRAL}]{{0,8}}?{_zh('over_after')}")
 _DOUBTS_ZH, _STOPS_DOUBT_ZH = re.compile(_zh("doubts")), re.compile(_zh("stops_doubt"))
-_DOUBTS_AFTER_ZH = re.compile(f"(?:{_M}|[、和或])*{_zh('doubts_after')}")
+_DOUBTS_AFTER_ZH = re.compile(f"(?:{_MENTION}|[、和或])*{_zh('doubts_after')}")
 _ASKED_ZH = re.compile(_zh("asked"))
 _BEFORE_ZH, _BEFORE_ALONE_ZH = re.compile(_zh("before")), re.compile(_zh("before_alone"))
 _HAD_ZH, _GOES_ON_ZH = re.compile(_zh("had")), re.compile(_zh("goes_on"))
@@ -68,14 +68,14 @@ _DENIES_EN = re.compile(f"(?P<list>{_en('denies_list')})|(?P<near>{_en('denies_n
 _PASSES_EN = re.compile(_en("passes"))
 _STOPS_EN = re.compile(f"{_en('stops')}|[;:]")
 _DENIES_AFTER_EN = re.compile(
-    rf"(?:\s|{_M}|,|\bor\b|\band\b)*(?:{_en('denies_after')}|[:\-]\s*(?:no|none|absent|negative|denied)\b)"
+    rf"(?:\s|{_MENTION}|,|\bor\b|\band\b)*(?:{_en('denies_after')}|[:\-]\s*(?:no|none|absent|negative|denied)\b)"
 )
 _LIST_ENDS_EN = re.compile(r"\b(?:or|nor|and)\s*$")
 _LIST_GOES_ON_EN = re.compile(
-    rf"(?:\s*,?\s*(?:{_M}\s*)+)*\s*,?\s*(?:or|nor|and)\s+(?:[a-z]+\s+)?{_M}|\s*(?:[.!]|$)|\s*,\s*{_M}"
+    rf"(?:\s*,?\s*(?:{_MENTION}\s*)+)*\s*,?\s*(?:or|nor|and)\s+(?:[a-z]+\s+)?{_M}|\s*(?:[.!]|$)|\s*,\s*{_M}"
 )
 _OVER_AFTER_EN = re.compile(
-    rf"(?:\s|{_M})*(?:[a-z]+\s+){{0,5}}?(?:has|have|had|is|are|was|were|'s)?\s*"
+    rf"(?:\s|{_MENTION})*(?:[a-z]+\s+){{0,5}}?(?:has|have|had|is|are|was|were|'s)?\s*"
     rf"(?:(?:already|now|all|completely|finally|since)\s+)*{_en('over_after')}"
 )
 _DOUBTS_EN = re.compile(_en("doubts"))

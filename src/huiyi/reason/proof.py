@@ -27,6 +27,9 @@ from huiyi.reason.logic import (
 from huiyi.reason.plain import settled
 from huiyi.reason.tables import GIVEN, Entry, Row
 
+EVIDENCE = "evidence"
+"""What a step names in the place of a rule where evidence says how probable a label is. See ``huiyi.reason.belief``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from math import isclose, prod
 
 from huiyi.reason.facts import Fact, Given, Key, Source, Statements, normal
 from huiyi.reason.logic import ANONYMOUS, TODAY, Atom, Rule
 from huiyi.reason.plain import Shelves, follows
-from huiyi.reason.proof import Proof, Step, bound_by, filled, left_open
+from huiyi.reason.proof import EVIDENCE, Proof, Step, bound_by, filled, left_open
 from huiyi.reason.rules import Rules
 
 _TOLERANCE = 1e-9
+
+Weigher = Callable[[Step, Sequence[Step]], list[str]]
+"""Says what is wrong with a step that tells how probable a label is, given those it rests on."""
 
 
 def replay(
@@ -23,6 +26,7 @@ def replay(
     given: Iterable[Fact | Given] = (),
     today: date | None = None,
     source: str = "the request",
+    evidence: Mapping[str, Weigher] | None = None,
 ) -> tuple[str, ...]:
     """Check a proof.
 
@@ -38,6 +42,7 @@ def replay(
         given: What the request said.
         today: The day on which it was asked.
         source: Where facts of the request came from when they do not say so.
+        evidence: For each task whose labels are weighed by evidence, what checks that.
 
     Returns:
         What is wrong, one line each; nothing when all of it holds.
@@ -56,7 +61,13 @@ def replay(
     absent = _Absences(proof, sources, rules)
     failures: list[str] = []
     for place, step in enumerate(proof.steps):
-        check = _given(step, sources) if not step.rule else _derived(step, place, proof.steps, rules, absent)
+        weigher = (evidence or {}).get(step.fact.relation)
+        if not step.rule:
+            check = _given(step, sources)
+        elif step.rule == EVIDENCE and weigher is not None:
+            check = weigher(step, [proof.steps[earlier] for earlier in step.because if 0 <= earlier < place])
+        else:
+            check = _derived(step, place, proof.steps, rules, absent)
         failures += [f"step {place + 1}: {failure}" for failure in check]
     return tuple(failures)
 

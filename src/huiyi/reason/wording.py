@@ -9,7 +9,7 @@ from typing import Literal
 
 from huiyi.reason.facts import UNNAMED, Fact, Key, Value, written
 from huiyi.reason.logic import TODAY, Atom, Variable
-from huiyi.reason.proof import Proof, Step
+from huiyi.reason.proof import EVIDENCE, Proof, Step
 from huiyi.reason.rules import Rules
 from huiyi.values import spelt
 
@@ -28,6 +28,9 @@ _SAID = {
         "bare": "given",
         "since": "since {0}",
         "by": "by the rule “{0}”",
+        "evidence": "by evidence, in log-odds",
+        "before": "{0:.1%} before",
+        "probability": "{0:.1%}",
         "from": "from {0}",
         "absent": "nothing says that {0}",
         "anything": "anything",
@@ -47,6 +50,9 @@ _SAID = {
         "bare": "已知",
         "since": "因为{0}",
         "by": "依据规则“{0}”",
+        "evidence": "依据证据（对数优势）",
+        "before": "此前 {0:.1%}",
+        "probability": "概率 {0:.1%}",
         "from": "由 {0}",
         "absent": "没有记录表明{0}",
         "anything": "任何对象",
@@ -59,6 +65,18 @@ _SAID = {
         "stop": "。",
     },
 }
+
+
+_SOURCES_ZH = {
+    "the text": "文本",
+    "the picture": "图片",
+    "the recording": "录音",
+    "the form": "表单",
+    "the reply": "回答",
+    "the decision": "判断",
+    "the request": "请求",
+}
+"""What requests bring, in Chinese. See ``huiyi.reason.request``."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +137,10 @@ class Wording:
     def reasons(self, step: Step) -> list[str]:
         """What else there is to say of a step: its source, or its rule with comparisons and what was absent."""
         say = _SAID[self.language]
+        if step.rule == EVIDENCE:
+            before = step.bindings.get(str(step.fact.arguments[-1]), 0.0)
+            told = [say["evidence"], *step.comparisons, say["before"].format(before)]
+            return [*told, say["probability"].format(step.weight)]
         if step.rule:
             rule = self.rules.by_name.get(step.rule)
             declared = rule is not None and rule.kind not in ("rule", "constraint")
@@ -130,11 +152,18 @@ class Wording:
         elif step.fact.relation == TODAY:
             reasons = []
         else:
-            sources = [source for source in step.sources if source != UNNAMED]
+            sources = [self._source(source) for source in step.sources if source != UNNAMED]
             reasons = [say["given"].format(say["and"].join(sources)) if sources else say["bare"]]
-        if step.weight < 1:
+        if f"{step.weight:.3g}" != "1":
             reasons.append(say["weight"].format(f"{step.weight:.3g}"))
         return reasons
+
+    def _source(self, source: str) -> str:
+        """Where something came from; files and lines are named as they are."""
+        where, colon, quote = source.partition(": ")
+        if self.language == "zh" and where in _SOURCES_ZH:
+            return f"{_SOURCES_ZH[where]}{'：' if colon else ''}{quote}"
+        return source
 
     def proof(self, proof: Proof) -> str:
         """A proof in words: what holds, then each step with what it rests on.

@@ -36,6 +36,7 @@ class Assignment:
         session: Whom to tell, and where to keep what survives an interruption.
         unlabelled: Other records, of which nothing is known.
         perception: What a model that learns a task more perceives already, apart from what learnt labels.
+        hints: Task and label to further texts that say what the label means. They are examples too.
     """
 
     tasks: Sequence[Task]
@@ -44,6 +45,7 @@ class Assignment:
     session: Session
     unlabelled: Sequence[Record] = ()
     perception: Perception | None = None
+    hints: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,7 @@ def see(given: Assignment) -> Seen:
         (text, task.name, column)
         for task in given.tasks
         for column, label in enumerate(task.labels)
-        for text in descriptions(label)
+        for text in dict.fromkeys([*descriptions(label), *given.hints.get((task.name, label.name), ())])
     ]
     records, named = given.records, [Record(text=text) for text, _, _ in texts]
     signals = given.config.signals or perceivable(records)

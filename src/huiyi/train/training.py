@@ -17,13 +17,15 @@ from huiyi.decide import Decider
 from huiyi.errors import DataError, OptionError
 from huiyi.perceive import FeatureCache, Upkeep, left_out
 from huiyi.pipeline import Model, Skill
+from huiyi.reason import Domain, Reasoner
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, fit_fast
+from huiyi.train.knowing import fit_knowing
 from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.thorough import fit_thorough
 from huiyi.train.tuned import fit_tuned
 from huiyi.train.tuning.tracking import TRACKERS
-from huiyi.values import Record, Task
+from huiyi.values import Context, Record, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +55,7 @@ def train(
     folder: Path | None = None,
     resume: bool = False,
     add_to: Model | None = None,
+    knowledge: Domain | Sequence[str | Path] = (),
 ) -> Model:
     """Train a model from labelled examples.
 
@@ -76,6 +79,8 @@ def train(
         resume: Go on with the training that was interrupted there.
         add_to: A model that is to learn further tasks. What comes back does
             these as well as its own, of which nothing changes.
+        knowledge: Files of facts and, ending in ``.rules``, of rules; see ``huiyi.reason.Domain``. What the graph says
+            of labels helps to tell them, rules conclude what to do, and the model proves both.
 
     Raises:
         DataError: The rows cannot be trained on; the message says why.
@@ -105,6 +110,7 @@ def train(
         notices += surprises(table, named[position] if position < len(named) else None, chosen)
     if unnamed := [task.name for task in given.tasks if task not in named]:
         notices.append(f"{table.source}: tasks of the task file that --label does not name: {listed(unnamed)}")
+    reasoner = _reasoner(knowledge, tasks, records, add_to)
     described = any(descriptions(label) for known in named for label in known.labels)
     if not records and not described:
         raise DataError(
@@ -131,7 +137,9 @@ def train(
     upkeep = Upkeep(FeatureCache(folder / FEATURES) if folder else None, excused.append if skip_bad else None)
     session = Session(progress, on_epoch, folder, resume, tracker, upkeep)
     with closing(tracker) if tracker else nullcontext():
-        fitted = STRATEGIES[config.effort](Assignment(tasks, records, config, session, others, frozen))
+        assignment = Assignment(tasks, records, config, session, others, frozen)
+        learn = STRATEGIES[config.effort]
+        fitted = learn(assignment) if reasoner is None else fit_knowing(learn, assignment, reasoner)
     fitted.perception.keep({signal for aligner in fitted.aligners.values() for signal in aligner.signals})
     skills = {
         chosen.name: _skill(
@@ -141,6 +149,7 @@ def train(
             held_out.get(chosen.name, ()),
             config.of(given.options.get(chosen.name, {})),
             session,
+            reasoner,
         )
         for chosen in tasks
     }
@@ -157,7 +166,7 @@ def train(
     }
     fitted.perception.keep_up(Upkeep())
     examples = records if config.examples else ()
-    model = Model(fitted.perception, skills, summary=summary, examples=examples)
+    model = Model(fitted.perception, skills, summary=summary, examples=examples, reasoner=reasoner)
     return model if add_to is None else add_to.joined(model)
 
 
@@ -208,6 +217,26 @@ def _refuse_known(tasks: Sequence[Task], model: Model, table: Table) -> None:
             )
 
 
+def _reasoner(
+    knowledge: Domain | Sequence[str | Path], tasks: Sequence[Task], records: Sequence[Record], add_to: Model | None
+) -> Reasoner | None:
+    """What is known of the domain, if anything."""
+    if not knowledge:
+        return None
+    if add_to is not None:
+        raise OptionError(
+            "--knowledge: a model that learns a task more keeps what it knows, since nothing it does may change. "
+            "Leave the option out, or train a model anew"
+        )
+    domain = knowledge if isinstance(knowledge, Domain) else Domain.read(knowledge)
+    return Reasoner(domain, tasks, sorted({name for record in records for name in record.fields}))
+
+
+def _said_by(records: Sequence[Record]) -> Context:
+    """Records of which only what they say matters."""
+    return Context(records, {}, np.zeros((len(records), 0), dtype=bool))
+
+
 def _skill(
     fitted: Fitted,
     task: Task,
@@ -215,9 +244,14 @@ def _skill(
     held_out: Sequence[Record],
     config: TrainConfig,
     session: Session,
+    reasoner: Reasoner | None,
 ) -> Skill:
     """One task with its promise, fitted last."""
     aligner, decider = fitted.aligners[task.name], Decider()
+    evidence = fitted.held_out[task.name]
+    told = [records[row] for row in evidence.rows]
+    if reasoner is not None:
+        reasoner.fit(task, evidence.intents, _said_by(told))
     if held_out:
         context = fitted.perception.perceive(
             held_out, tick=ticks(session.progress, "held-out rows", len(held_out) * len(fitted.perception.names))
@@ -227,8 +261,9 @@ def _skill(
             aligner.recalibrate_scope(context.rows(np.array(inside, dtype=np.intp)))
         intents, asked = aligner.align(context), held_out
     else:
-        evidence = fitted.held_out[task.name]
-        intents, asked = evidence.intents, [records[row] for row in evidence.rows]
+        context, intents, asked = _said_by(told), evidence.intents, told
+    if reasoner is not None:
+        intents = reasoner.revise(reasoner.read(context), intents).intents
     decider.fit(intents, asked, max_error=config.max_error, oos_rate=config.oos_rate, held_out=bool(held_out))
     summary = {
         "kind": task.kind,

@@ -1,0 +1,474 @@
+"""The stage: what follows from what records say, which labels it makes likelier, and what to do.
+
+reasoner.fit(...)                       which labels the graph speaks of, and how far it is to be trusted
+cases = reasoner.read(context)          what each record says, as facts
+reasoner.revise(cases, intents)         the labels' probabilities once that is known
+reasoner.conclude(cases, told)          the action that rules conclude, or the question that would settle it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.errors import DataError
+from huiyi.reason.ask import Asker
+from huiyi.reason.belief import Belief
+from huiyi.reason.closure import Closure, View, close
+from huiyi.reason.domain import Domain
+from huiyi.reason.evidence import Evidence
+from huiyi.reason.facts import Fact, Given, Key, written
+from huiyi.reason.findings import Answer, Findings
+from huiyi.reason.link import Linker
+from huiyi.reason.proof import Proof, Step, prove
+from huiyi.reason.replay import replay
+from huiyi.reason.request import (
+    CALLED,
+    DECISION,
+    DENIES,
+    DO,
+    FORM,
+    MENTIONS,
+    REPLY,
+    REQUEST,
+    Heard,
+    heard,
+    of_links,
+    of_spans,
+    of_values,
+    relations_of,
+)
+from huiyi.reason.rules import Rules
+from huiyi.reason.trials import Trials
+from huiyi.reason.wording import Language, Wording
+from huiyi.values import Inference, Task, alike, spelt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from huiyi.values import Context, Decision, Intents, Question, Record
+
+LONGEST_NAME = 60
+"""Characters. A longer text of the graph is not looked for in what people say."""
+
+_LEAST = 1e-6  # no fact weighs less
+
+FEWEST_ROWS = 10
+"""Of rows with findings from which the trust in the graph is fitted. Without as many it is trusted as it stands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What one record says, as facts.
+
+    Attributes:
+        record: The record.
+        given: What it says, with where it says so.
+        asked: Findings that were asked for.
+        day: On which it is decided.
+    """
+
+    record: Record
+    given: tuple[Given, ...]
+    asked: tuple[str, ...]
+    day: date
+
+
+@dataclass(frozen=True, eq=False)
+class Conclusion:
+    """What rules conclude about one record once its labels are decided on.
+
+    Attributes:
+        case: What it says.
+        decided: What was decided, as facts.
+        action: What to do, if anything follows.
+    """
+
+    case: Case
+    decided: tuple[Given, ...]
+    action: Fact | None
+
+
+class Reasoner:
+    """What a domain's facts and rules add to decisions.
+
+    Args:
+        domain: Facts and rules.
+        tasks: What is told of records.
+        fields: The form fields that records have.
+
+    Raises:
+        DataError: A rule speaks of a relation that is neither in the graph nor of requests; the nearest is named.
+
+    Example:
+        >>> from huiyi.reason.graph import Knowledge
+        >>> rules = "do(request, call_back) :- mentions(request, fever), not denies(request, cough)."
+        >>> domain = Domain(Knowledge(), {"desk.rules": rules})
+        >>> Reasoner(domain, [], []).rules.by_name["do 1"].head.relation
+        'do'
+    """
+
+    def __init__(self, domain: Domain, tasks: Sequence[Task], fields: Sequence[str]) -> None:
+        self.domain = domain
+        slots = [label.name for task in tasks if task.kind == "spans" for label in task.labels]
+        names = [*slots, *fields, *domain.questions]
+        taken = [relation.atom.relation for relation in domain.rules.relations]
+        self.rules = Rules.joined([relations_of([task.name for task in tasks], names, taken), domain.rules])
+        self.rules.check(domain.knowledge.relations(), complete=True)
+        self.beliefs: dict[str, Belief] = {}
+        for task in tasks:
+            belief = self._belief(task)
+            if belief is not None:
+                self.beliefs[task.name] = belief
+
+    # What the graph knows
+
+    @cached_property
+    def closure(self) -> Closure:
+        """The graph with all that follows from it alone. Computed when it is first needed."""
+        return close(self.domain.knowledge, self.rules)
+
+    @cached_property
+    def linker(self) -> Linker | None:
+        """What finds the graph's things in texts; nothing where the graph has none."""
+        relations = {(relation, 2) for relation in self.domain.evidence.relations}
+        relations |= {key for key in self.rules.keys if key[1] in (1, 2)}
+        things = {
+            value
+            for fact, _ in self.domain.knowledge.facts(relations)
+            for value in fact.arguments
+            if isinstance(value, str) and len(value) <= LONGEST_NAME
+        }
+        things |= {
+            term
+            for rule in self.rules.rules
+            for atom in (*rule.atoms, *rule.negated)
+            if atom.relation in (MENTIONS, DENIES)
+            for term in atom.terms
+            if isinstance(term, str) and term != REQUEST
+        }
+        return Linker.of(self.domain.knowledge, things) if things else None
+
+    @cached_property
+    def _called(self) -> Mapping[str, str]:
+        """Names in small letters, to the thing that has them."""
+        found: dict[str, str] = {}
+        if self.linker is not None:
+            for name in self.linker.names:
+                if name.share == 1:
+                    found.setdefault(alike(spelt(name.text)), self.linker.entities[name.entity])
+        return found
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """What its questions may be about."""
+        findings = (name for belief in self.beliefs.values() for name in belief.evidence.findings.names)
+        return frozenset({*self.domain.questions, *findings})
+
+    def known(self, text: str) -> str:
+        """What the graph calls a thing of this name, or else the text as it is."""
+        return self._called.get(alike(spelt(text)), text)
+
+    def label(self, name: str, language: str) -> str:
+        """What to call a thing in words."""
+        if name == REQUEST:
+            return CALLED["zh" if language == "zh" else "en"]
+        return self.domain.knowledge.label(name, language)
+
+    def wording(self, language: Language) -> Wording:
+        """Says facts and proofs in a language."""
+        return Wording(self.rules, language, self.label)
+
+    def _belief(self, task: Task) -> Belief | None:
+        """What the graph says of the labels of a task; nothing where it does not tell two apart."""
+        config = self.domain.evidence
+        speaks = {
+            written(fact.arguments[0])
+            for fact, _ in self.domain.knowledge.facts({(relation, 2) for relation in config.relations})
+        }
+        if task.kind != "choice" or not speaks:
+            return None
+        found: dict[str, tuple[str, int]] = {}
+        for column, label in enumerate(task.labels):
+            for name in (label.name, label.words(), *label.descriptions.values()):
+                candidate = name if name in speaks else self.known(name)
+                if candidate in speaks:
+                    found.setdefault(candidate, (label.name, column))
+                    break
+        if len(found) < 2:
+            return None
+        evidence = Evidence.of(self.domain.knowledge, list(found), config)
+        labels, columns = zip(*found.values(), strict=True)
+        return Belief(task.name, labels, np.array(columns, dtype=np.intp), evidence)
+
+    def hints(self, task: Task) -> dict[str, tuple[str, ...]]:
+        """Texts that say what labels mean, by what the graph brings to each: its names, and those of its findings."""
+        belief = self.beliefs.get(task.name)
+        if belief is None:
+            return {}
+        evidence = belief.evidence
+        found: dict[str, list[str]] = {}
+        for (candidate, _), fact in evidence.facts.items():
+            found.setdefault(belief.labels[candidate], []).extend(self._names(written(fact.arguments[1])))
+        for label, name in zip(belief.labels, evidence.candidates, strict=True):
+            found.setdefault(label, []).extend(self._names(name))
+        return {label: tuple(dict.fromkeys(texts)) for label, texts in found.items()}
+
+    def _names(self, thing: str) -> list[str]:
+        """What a thing is called, spelt as words."""
+        labels = self.domain.knowledge.labels(thing)
+        names = [*labels.values(), *self.domain.knowledge.aliases(thing)] or [spelt(thing)]
+        return [name for name in names if any(character.isalpha() for character in name)]
+
+    # What a record says
+
+    def read(self, context: Context) -> tuple[Case, ...]:
+        """What each record says, as facts."""
+        there = {source: context.has(source) for source in context.sources}
+        texts: list[list[Heard]] = []
+        for row, record in enumerate(context.records):
+            read = {source: one.text for source, some in context.readings.items() if (one := some[row])}
+            texts.append([one for one in heard(record, read) if one.source not in there or there[one.source][row]])
+        flat = [one for some in texts for one in some]
+        linked = iter(self.linker.link([one.text for one in flat]) if self.linker else [()] * len(flat))
+        cases = []
+        for row, (record, some) in enumerate(zip(context.records, texts, strict=True)):
+            given = [fact for one in some for fact in of_links(one.called, next(linked))]
+            if "fields" not in there or there["fields"][row]:
+                given += [
+                    fact for name, value in record.fields.items() for fact in of_values(name, value, FORM, self.known)
+                ]
+            cases.append(self._case(record, given))
+        return tuple(cases)
+
+    def _case(self, record: Record, given: list[Given]) -> Case:
+        """What a record says, with the replies that it has to questions."""
+        beliefs = {name: one for one in self.beliefs.values() for name in one.evidence.findings.names}
+        asked: list[str] = []
+        for name, reply in record.answers.items():
+            if name in self.domain.questions:
+                given += of_values(name, reply, REPLY, self.known)
+            elif name in beliefs:
+                asked.append(name)
+                replied = beliefs[name].evidence.findings.states({name: self._replied(beliefs[name], name, reply)})
+                given = [one for one in given if one.fact.arguments[-1] not in replied]
+                given += [
+                    Given(Fact(MENTIONS if there else DENIES, (REQUEST, finding)), 1.0, REPLY)
+                    for finding, there in replied.items()
+                ]
+        day = record.time.date() if record.time else date.today()
+        return Case(record, tuple(given), tuple(asked), day)
+
+    def _replied(self, belief: Belief, finding: str, reply: str) -> Answer:
+        """What a reply in either language says."""
+        asker = self._asker(belief)
+        try:
+            return asker.read(finding, reply, "zh")
+        except DataError:
+            return asker.read(finding, reply, "en")
+
+    @contextmanager
+    def _following(self, case: Case, more: Iterable[Given] = ()) -> Iterator[View]:
+        """What follows from what a record says, and more."""
+        given = [one for one in (*case.given, *more) if one.fact.key in self._spoken]
+        with self.closure.adding(given, today=case.day if self.rules.asks_for_today else None) as view:
+            yield view
+
+    @cached_property
+    def _spoken(self) -> frozenset[Key]:
+        """The relations that rules speak of."""
+        return self.rules.keys | {relation.atom.key for relation in self.rules.relations}
+
+    def _states(self, case: Case, findings: Findings) -> dict[str, bool]:
+        """What is known of findings: what was mentioned, denied or replied, and what follows from that."""
+        facts = [one.fact for one in case.given]
+        if any(rule.head is not None and rule.head.relation in (MENTIONS, DENIES) for rule in self.rules.rules):
+            with self._following(case) as view:
+                facts += [fact for relation in (MENTIONS, DENIES) for fact in view.facts(relation, REQUEST, None)]
+        said: dict[str, set[bool]] = {}
+        for fact in facts:
+            if fact.relation in (MENTIONS, DENIES) and str(fact.arguments[1]) in findings:
+                said.setdefault(str(fact.arguments[1]), set()).add(fact.relation == MENTIONS)
+        clear = {name: True in ways for name, ways in said.items() if len(ways) == 1}
+        try:
+            return findings.states(clear)
+        except DataError:  # something is there, and what it presupposes is not: what is there was seen
+            return findings.states({name: there for name, there in clear.items() if there})
+
+    # What follows
+
+    def fit(self, task: Task, intents: Intents, context: Context) -> None:
+        """Find how far the graph is to be trusted on a task.
+
+        Args:
+            task: The task.
+            intents: Of labelled records, by parts that were not fitted on them.
+            context: Of the records.
+        """
+        belief = self.beliefs.get(task.name)
+        if belief is None:
+            return
+        states = [self._states(case, belief.evidence.findings) for case in self.read(context)]
+        place = {label: column for column, label in enumerate(belief.labels)}
+        right = [
+            place.get(labels[0], -1) if len(labels := record.labels_of(task.name)) == 1 else -1
+            for record in context.records
+        ]
+        prior = np.asarray(intents.probabilities, dtype=np.float64)[:, belief.columns]
+        rows = [row for row, known in enumerate(states) if known and right[row] >= 0 and prior[row].sum() > 0]
+        if len(rows) < FEWEST_ROWS:
+            return
+        observed = belief.evidence.findings.observe([states[row] for row in rows])
+        targets = np.eye(len(place))[[right[row] for row in rows]]
+        fitted = belief.evidence.fit(prior[rows], observed, targets)
+        self.beliefs[task.name] = replace(belief, evidence=fitted)
+
+    def revise(self, cases: Sequence[Case], intents: Intents) -> Inference:
+        """The probabilities of labels once it is known what the records say."""
+        belief = self.beliefs.get(intents.task.name)
+        if belief is None:
+            return Inference(intents, intents, cases)
+        states = [self._states(case, belief.evidence.findings) for case in cases]
+        return Inference(replace(intents, probabilities=belief.revise(intents.probabilities, states)), intents, cases)
+
+    def ask(self, inference: Inference, row: int, decision: Decision, language: Language) -> Question | None:
+        """The question about a finding that tells more than the one about labels, where there is one.
+
+        A question is worth the bits its answer is expected to tell, for the time it takes to choose among n options,
+        which grows with log₂(n + 1) (Hick, "On the rate of gain of information", Quarterly Journal of Experimental
+        Psychology 4, 1952). Where people cannot tell the labels themselves, the one about labels is worth nothing.
+        """
+        belief = self.beliefs.get(inference.intents.task.name)
+        if belief is None or not belief.evidence.trust:
+            return None
+        case: Case = inference.facts[row]
+        states = self._states(case, belief.evidence.findings)
+        prior = np.asarray(inference.aligned.probabilities[row], dtype=np.float64)[belief.columns]
+        if not prior.sum():
+            return None
+        found = self._asker(belief).next(prior, states, asked=case.asked, language=language)
+        if found.question is None or self.domain.hides(belief.task) or decision.question is None:
+            return found.question
+        shares = np.array([candidate.probability for candidate in decision.candidates])
+        shares = shares[: len(decision.question.options) - 1]
+        shares = np.append(shares, max(1 - shares.sum(), 0))
+        told = -float((shares * np.log2(np.maximum(shares, 1e-12))).sum())
+        own, other = len(found.question.options), len(decision.question.options)
+        return found.question if found.gain / np.log2(own + 1) > told / np.log2(other + 1) else None
+
+    def _asker(self, belief: Belief) -> Asker:
+        return Asker(belief.evidence, label=self.label)
+
+    def conclude(self, case: Case, decisions: Mapping[str, Decision]) -> Conclusion:
+        """What to do about a record, by what rules conclude from what it says and what was decided on it.
+
+        Args:
+            case: What it says.
+            decisions: What was decided on each task.
+        """
+        decided: list[Given] = []
+        for task, decision in decisions.items():
+            if decision.kind != "decline":
+                share = min(max(decision.probability, _LEAST), 1.0)
+                labels = () if decision.spans else decision.labels
+                decided += [Given(Fact(task, (REQUEST, label)), share, DECISION) for label in labels]
+                decided += of_spans(case.record.text or "", decision.spans, self.known)
+        if not self._acts:
+            return Conclusion(case, tuple(decided), None)
+        with self._following(case, decided) as view:
+            action = max(view.facts(DO, REQUEST, None), key=view.weight, default=None)
+        return Conclusion(case, tuple(decided), action)
+
+    @cached_property
+    def _acts(self) -> bool:
+        """Whether rules conclude what to do."""
+        return any(rule.head is not None and rule.head.key == (DO, 2) for rule in self.rules.rules)
+
+    def missing(self, conclusion: Conclusion, language: Language) -> Question | None:
+        """The question whose reply would let rules conclude what to do, where they do not yet."""
+        if not self._acts or conclusion.action is not None:
+            return None
+        case = conclusion.case
+        return self._trials.question(
+            (*case.given, *conclusion.decided),
+            case.day,
+            lambda given: self._following(replace(case, given=()), given),
+            self.label,
+            language,
+        )
+
+    @cached_property
+    def _trials(self) -> Trials:
+        return Trials.of(self.domain, self.rules)
+
+    # Why
+
+    def proofs(self, inference: Inference, row: int, decision: Decision, conclusion: Conclusion) -> tuple[Proof, ...]:
+        """Why a label is as probable as it is, where findings have a part in that, and why the action follows."""
+        found: list[Proof] = []
+        case: Case = inference.facts[row]
+        belief = self.beliefs.get(decision.task)
+        if belief is not None and decision.label is not None and decision.task not in case.record.answers:
+            states = self._states(case, belief.evidence.findings)
+            probabilities = inference.aligned.probabilities[row]
+            with self._following(case) as view:
+
+                def shown(fact: Fact) -> Proof:
+                    known = next((one for one in case.given if one.fact == fact), None)
+                    if known is None and fact.key in view.tables and view.entry(fact) is not None:
+                        return prove(view, fact)
+                    return Proof(
+                        (Step(fact, known.weight if known else 1.0, sources=(known.source,) if known else ()),)
+                    )
+
+                proof = belief.prove(probabilities, states, decision.label, shown, self.domain.knowledge)
+            found += [proof] if proof is not None else []
+        if conclusion.action is not None:
+            with self._following(case, conclusion.decided) as view:
+                found.append(prove(view, conclusion.action))
+        return tuple(found)
+
+    def replay(self, proofs: Iterable[Proof], conclusion: Conclusion) -> tuple[str, ...]:
+        """Check proofs against the graph and the rules as they are now. Returns what is wrong, one line each."""
+        case = conclusion.case
+        given = [*case.given, *conclusion.decided]
+        for belief in self.beliefs.values():  # what a finding presupposes is there with it, though nobody said so
+            said = {one.fact for one in given}
+            for name, there in self._states(case, belief.evidence.findings).items():
+                fact = Fact(MENTIONS if there else DENIES, (REQUEST, name))
+                given += [Given(fact)] if fact not in said else []
+        weighers = {name: belief.replay for name, belief in self.beliefs.items()}
+        day = case.day if self.rules.asks_for_today else None
+        return tuple(
+            failure
+            for proof in proofs
+            for failure in replay(proof, self.domain.knowledge, self.rules, given=given, today=day, evidence=weighers)
+        )
+
+    def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The domain, and how far it is trusted on each task."""
+        arrays, document = self.domain.to_arrays()
+        fitted = {name: [one.evidence.trust, one.evidence.temperature] for name, one in self.beliefs.items()}
+        return arrays, {**document, "trust": fitted}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        config: Mapping[str, Any],
+        tasks: Sequence[Task],
+        fields: Sequence[str],
+    ) -> Reasoner:
+        """Take back what ``to_arrays`` gave."""
+        reasoner = cls(Domain.from_arrays(arrays, config), tasks, fields)
+        for name, (trust, temperature) in config["trust"].items():
+            belief = reasoner.beliefs[name]
+            evidence = replace(belief.evidence, trust=trust, temperature=temperature)
+            reasoner.beliefs[name] = replace(belief, evidence=evidence)
+        return reasoner
