@@ -6,7 +6,8 @@ Texts and labels are those of symptom2disease (repeated texts once); the graph i
 only `has_symptom` is used. Its names of the 24 diseases were matched by hand, once: see ALIASES. Each seed draws some
 examples a disease and tests on all other texts. `gain` is the mean over seeds of accuracy with the graph less
 accuracy without, in points, and `low` the lower end of its 95 % interval (Student's t over seeds). `rewired` gives
-30 % of the facts another symptom. `replayed` is the share of the proofs of 50 tested texts a seed that hold when they are checked.
+30 % of the facts another symptom. `replayed` is the share of the proofs of 50 tested texts a seed that hold when they
+are checked.
 """
 
 from __future__ import annotations
