@@ -5,8 +5,9 @@
 Texts and labels are those of symptom2disease (repeated texts once); the graph is that of kg_disease_symptom, of which
 only `has_symptom` is used. Its names of the 24 diseases were matched by hand, once: see ALIASES. Each seed draws some
 examples a disease and tests on all other texts. `gain` is the mean over seeds of accuracy with the graph less
-accuracy without, in points, and `low` the lower end of its 95 % interval (Student's t over seeds). `rewired` gives 30 % of the facts
-another symptom. `replayed` is the share of the proofs of 50 tested texts a seed that hold when they are checked.
+accuracy without, in points, and `low` the lower end of its 95 % interval (Student's t over seeds). `rewired` gives
+30 % of the facts another symptom. `replayed` is the share of the proofs of 50 tested texts a seed that hold when they
+are checked.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import numpy as np
 from harness import DATA, Pair, load, run_cases
 
 SEEDS, PROVED, REWIRED = 10, 50, 0.3
+FIRST_SEED = 1_000
+"""Not among those on which anything was chosen."""
 ALIASES = {
     "Dimorphic Hemorrhoids": "Dimorphic hemmorhoids(piles)",
     "gastroesophageal reflux disease": "GERD",
@@ -58,7 +61,7 @@ def domain(rewired: float, rng: np.random.Generator) -> Any:
         pairs[place] = (pairs[place][0], tails[rng.integers(len(tails))])
     knowledge = Knowledge()
     knowledge.add([Fact("has_symptom", pair) for pair in pairs])
-    knowledge.add([Fact("alias", (name, label)) for label, name in ALIASES.items()])
+    knowledge.add([Fact("skos:altLabel", (name, label)) for label, name in ALIASES.items()])
     return Domain(knowledge)
 
 
@@ -79,7 +82,7 @@ def measured(examples: int, rewired: float) -> dict[str, Any]:
     found: dict[str, list[float]] = defaultdict(list)
     spent: dict[str, float] = defaultdict(float)
     proofs = held = 0
-    for seed in range(SEEDS):
+    for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
         rng = np.random.default_rng(seed)
         train, test = split(examples, rng)
         known = domain(rewired, rng)
