@@ -37,6 +37,7 @@ from huiyi.reason.request import (
     MENTIONS,
     REPLY,
     REQUEST,
+    SUPPOSES,
     Heard,
     heard,
     of_links,
@@ -149,7 +150,7 @@ class Reasoner:
             term
             for rule in self.rules.rules
             for atom in (*rule.atoms, *rule.negated)
-            if atom.relation in (MENTIONS, DENIES)
+            if atom.relation in (MENTIONS, DENIES, SUPPOSES)
             for term in atom.terms
             if isinstance(term, str) and term != REQUEST
         }

@@ -1,0 +1,36 @@
+"""What a record says, as facts and in words."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from huiyi.reason.domain import Domain
+from huiyi.reason.facts import Fact
+from huiyi.reason.graph import Knowledge
+from huiyi.reason.reasoner import Reasoner
+from huiyi.values import Context, Label, Record, Task
+
+TASK = Task("intent", "choice", (Label("refund", {"en": "getting money back", "zh": "退款"}),))
+
+
+def reasoner(rules: str) -> Reasoner:
+    return Reasoner(Domain(Knowledge(), {"desk.rules": rules}), [TASK], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [("I take the L307", "mentions"), ("it was not the L307", "denies"), ("does it stop, the L307?", "supposes")],
+)
+def test_a_text_says_asks_about_or_denies_something(text: str, relation: str) -> None:
+    rules = "do(request, help) :- mentions(request, L307).  do(request, help) :- supposes(request, L307)."
+    record = Record(text=text, time=datetime(2026, 11, 18))
+    (case,) = reasoner(rules).read(Context((record,), {}, np.zeros((1, 0), dtype=bool)))
+    assert [given.fact for given in case.given] == [Fact(relation, ("request", "L307"))]
+
+
+def test_what_a_request_asks_about_is_worded_in_both_languages() -> None:
+    model = reasoner("do(request, help) :- supposes(request, L307).")
+    fact = Fact("supposes", ("request", "L307"))
+    assert model.wording("en").fact(fact) == "the request asks about L307 or supposes it"
+    assert model.wording("zh").fact(fact) == "本请求询问或假设L307"
