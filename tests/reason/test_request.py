@@ -1,6 +1,7 @@
 """What a record says, as facts and in words."""
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,3 +35,15 @@ def test_what_a_request_asks_about_is_worded_in_both_languages() -> None:
     fact = Fact("supposes", ("request", "L307"))
     assert model.wording("en").fact(fact) == "the request asks about L307 or supposes it"
     assert model.wording("zh").fact(fact) == "本请求询问或假设L307"
+
+
+def test_labels_of_tasks_are_called_by_their_descriptions_unless_the_graph_names_them(tmp_path: Path) -> None:
+    model = reasoner("do(request, help) :- intent(request, refund).")
+    fact = Fact("intent", ("request", "refund"))
+    assert [model.wording(language).fact(fact) for language in ("en", "zh")] == [
+        "intent: getting money back",
+        "intent：退款",
+    ]
+    (tmp_path / "names.csv").write_text("id,label\nrefund,a refund\n")
+    model.domain.knowledge.read(tmp_path / "names.csv")
+    assert model.label("refund", "en") == "a refund"

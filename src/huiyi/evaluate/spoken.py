@@ -43,11 +43,11 @@ def in_words(decision: Decision, model: Model, text: str, language: str) -> list
     text = text if text.strip() else "\n".join(reading.text for reading in decision.readings.values())
     read = _readings_in_words(decision, language)
     if not decision.tasks:
-        return [*read, *_one_in_words(decision, model.task, text, language)]
+        return [*read, *_one_in_words(decision, model, model.task, text, language)]
     return read + [
         f"{task.name}: {line}" if number == 0 else line
         for task in model.tasks
-        for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
+        for number, line in enumerate(_one_in_words(decision.tasks[task.name], model, task, text, language))
     ]
 
 
@@ -58,7 +58,7 @@ def _readings_in_words(decision: Decision, language: str) -> list[str]:
     ]
 
 
-def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:
+def _one_in_words(decision: Decision, model: Model, task: Task, text: str, language: str) -> list[str]:
     """A decision on one task for people."""
     words = _KINDS[language]
     labels = {label.name: label.words(language) for label in task.labels}
@@ -81,9 +81,11 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
             lines += [f"  {option}" for option in decision.question.options]
             lines += [words["answer"].format(decision.question.about)]
     if decision.action is not None:
-        lines += [f"  {words['do']}: {decision.action}"]
+        action = decision.action
+        called = action if model.reasoner is None else model.reasoner.label(action, language)
+        lines += [f"  {words['do']}: {action}" + (f" ({called})" if called != action else "")]
     if decision.shares:
-        called = wording(language).sources
-        shares = (f"{called.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
+        sources = wording(language).sources
+        shares = (f"{sources.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
         lines += [f"  {words['counted']}{', '.join(shares)}"]
     return lines

@@ -122,6 +122,7 @@ class Reasoner:
         taken = [relation.atom.relation for relation in domain.rules.relations]
         self.rules = Rules.joined([relations_of([task.name for task in tasks], names, taken), domain.rules])
         self.rules.check(domain.knowledge.relations(), complete=True)
+        self._labels = {label.name: label for task in tasks for label in task.labels}
         self.beliefs: dict[str, Belief] = {}
         for task in tasks:
             belief = self._belief(task)
@@ -177,10 +178,11 @@ class Reasoner:
         return self._called.get(alike(spelt(text)), text)
 
     def label(self, name: str, language: str) -> str:
-        """What to call a thing in words."""
+        """What to call a thing in words; a label of a task of which the graph has no name, by its description."""
         if name == REQUEST:
             return CALLED["zh" if language == "zh" else "en"]
-        return self.domain.knowledge.label(name, language)
+        called = self.domain.knowledge.label(name, language)
+        return self._labels[name].words(language) if called == name and name in self._labels else called
 
     def wording(self, language: Language) -> Wording:
         """Says facts and proofs in a language."""
