@@ -408,7 +408,9 @@ class Reasoner:
 
     @cached_property
     def _trials(self) -> Trials:
-        return Trials.of(self.domain, self.rules)
+        day = date.today() if self.rules.asks_for_today else None  # of which nothing depends but what requests say
+        with self.closure.adding((), today=day) as view:
+            return Trials.of(self.domain.questions, self.rules, view)
 
     # Why
 
