@@ -184,6 +184,17 @@ def test_demo(run: Run, tmp_path: Path) -> None:
         assert word in ended.out
 
 
+def test_a_reply_of_which_rules_can_make_nothing(run: Run, train_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "desk.rules").write_text("""
+        ask(late, "How many minutes?").
+        do(request, pay) :- intent(request, delay), late(request, ?late), ?late >= 60.
+    """)
+    assert train(run, train_csv, "--signals", "words", "--knowledge", "desk.rules").code == 0
+    ended = run("decide", "model", "train late", "--answer", "late=an hour")
+    refused(ended, "--answer late=an hour", "expected a number")
+    assert run("decide", "model", "train late", "--answer", "late=61").code == 0
+
+
 def test_the_demo_says_in_one_line_what_knowledge_needs(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

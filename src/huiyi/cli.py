@@ -508,6 +508,8 @@ def _check_answers(record: Record, model: Model) -> None:
     others = () if model.reasoner is None else model.reasoner.asks
     for name, reply in record.answers.items():
         if name in others:
+            if model.reasoner is not None and (wanted := model.reasoner.expected(name, reply)):
+                raise OptionError(f"--answer {name}={reply}: rules can make nothing of that; expected {wanted}")
             continue
         if name not in known:
             expected = " or ".join(f"{task.name}={'yes' if task.kind == 'spans' else 'LABEL'}" for task in model.tasks)

@@ -67,6 +67,7 @@ ASKED: tuple[tuple[str, str, dict[str, str], str | None], ...] = (
     ("when does it leave Whitecliff", "ask_timetable", {}, None),
     ("is there an Owl on Saturday", "ask_timetable", {}, None),
     ("L205停镜湖吗", "ask_timetable", {}, None),
+    ("带狗狗可以吗", "travel_with_pet", {"train": "L999"}, None),
     ("the ramp at Cloudgate, please", "boarding_assistance", {}, None),
 )
 

@@ -89,3 +89,16 @@ def test_what_follows_from_the_text_is_not_asked_for() -> None:
 def test_nothing_is_asked_that_changes_nothing() -> None:
     rules = 'ask(day, "Which day?"). do(request, pay) :- intent(request, other), day(request, ?day), ?day < today.'
     assert question(rules) is None
+
+
+def test_a_reply_of_which_rules_can_make_nothing_is_asked_for_again() -> None:
+    rules = """
+        ask(day, "Which day?").
+        ask(late, "How late?").
+        do(request, pay) :- intent(request, refund), day(request, ?day), ?day < today.
+        do(request, pay) :- intent(request, refund), late(request, ?late), ?late >= 60.
+    """
+    for relation, wrong, right in (("day", "tomorrow", "2026-11-20"), ("late", "an hour", "59")):
+        alone = "".join(line for line in rules.splitlines(True) if f"{relation}(" in line or f"ask({relation}," in line)
+        assert question(alone, **{relation: wrong}) is not None
+        assert question(alone, **{relation: right}) is None

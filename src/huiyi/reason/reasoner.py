@@ -244,9 +244,7 @@ class Reasoner:
         for row, (record, some) in enumerate(zip(context.records, texts, strict=True)):
             given = [fact for one in some for fact in of_links(one.called, next(linked))]
             if "fields" not in there or there["fields"][row]:
-                given += [
-                    fact for name, value in record.fields.items() for fact in of_values(name, value, FORM, self.known)
-                ]
+                given += [fact for name, value in record.fields.items() for fact in self._usable(name, value, FORM)]
             cases.append(self._case(record, given))
         return tuple(cases)
 
@@ -256,7 +254,7 @@ class Reasoner:
         asked: list[str] = []
         for name, reply in record.answers.items():
             if name in self.domain.questions:
-                given += of_values(name, reply, REPLY, self.known)
+                given += self._usable(name, reply, REPLY)
             elif name in beliefs:
                 asked.append(name)
                 replied = beliefs[name].evidence.findings.states({name: self._replied(beliefs[name], name, reply)})
@@ -267,6 +265,21 @@ class Reasoner:
                 ]
         day = record.time.date() if record.time else date.today()
         return Case(record, tuple(given), tuple(asked), day)
+
+    def _usable(self, name: str, values: Any, source: str) -> list[Given]:
+        """What a field or a reply says, but for that of which no rule can make anything, so that it is asked for."""
+        return [
+            one
+            for one in of_values(name, values, source, self.known)
+            if name not in self.domain.questions or not self._trials.compared[name].expected(one.fact.arguments[1])
+        ]
+
+    def expected(self, name: str, reply: str) -> str:
+        """What should have been replied to a question, if rules can make nothing of the reply; else ""."""
+        if name not in self.domain.questions or not reply.strip():
+            return ""
+        (said,) = of_values(name, reply, REPLY, self.known)
+        return self._trials.compared[name].expected(said.fact.arguments[1])
 
     def _replied(self, belief: Belief, finding: str, reply: str) -> Answer:
         """What a reply in either language says."""

@@ -75,6 +75,23 @@ class Compared:
         found += sorted({day + timedelta(days=step) for day in self.dates for step in (-1, 0, 1)})
         return found + [today + timedelta(days=days) for days in sorted(apart) if abs(days) < _FARTHEST]
 
+    def expected(self, value: Value) -> str:
+        """What should have been said instead of a value, if rules can make nothing of it; else "".
+
+        Example:
+            >>> Compared(units={1.0}).expected("tomorrow"), Compared(numbers={60}).expected("sixty")
+            ('a day, such as 2026-01-31', 'a number')
+            >>> Compared(numbers={60}).expected(59), Compared({"flex", "saver"}).expected("first class")
+            ('', '')
+        """
+        if self.names or self.passed_on:
+            return ""
+        if (self.dates or self.units) and not isinstance(value, date):
+            return "a day, such as 2026-01-31"
+        if self.numbers and not (self.dates or self.units) and not isinstance(value, int | float):
+            return "a number"
+        return ""
+
 
 @dataclass(frozen=True)
 class Trials:
