@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/core.stamp
-MEDIA := $(VENV)/media.stamp
+EXTRAS := $(VENV)/extras.stamp
 DEV := $(VENV)/dev.stamp
 
 .PHONY: demo test check bench
 
-demo: $(MEDIA)
+demo: $(EXTRAS)
 	$(BIN)/huiyi demo
 
 test: $(DEV)
@@ -34,9 +34,9 @@ $(CORE): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-# What it needs to read messages in pictures and to hear them in recordings.
-$(MEDIA): $(CORE)
-	$(BIN)/python -m pip install --quiet --editable ".[audio,image]"
+# What it needs to read messages in pictures, to hear them in recordings, and to know facts and rules.
+$(EXTRAS): $(CORE)
+	$(BIN)/python -m pip install --quiet --editable ".[audio,image,reason]"
 	@touch $@
 
 # What developing it needs on top.

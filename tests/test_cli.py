@@ -8,6 +8,7 @@ import sys
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import pytest
 
 import huiyi
 from huiyi import Model
-from huiyi.cli import main
+from huiyi.cli import _desk_knowledge, main
 from huiyi.data.desk import FOLDER
 from huiyi.storage import MANIFEST
 
@@ -169,6 +170,39 @@ def test_demo(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "desk" / MANIFEST).is_file()
     for word in ("act: ", "clarify: ", "decline: ", "something else", "您是想", "Do you mean"):
         assert word in ended.out
+    asked, told, other = (
+        ended.out.index(words)
+        for words in ("--answer departs_on=", "what to do: refuse_refund", "what to do: refund_in_full")
+    )
+    assert asked < told < ended.out.index("Checked: every step holds") < other
+    day = date.today() + timedelta(days=60)
+    ended = run(
+        "decide", "desk", "行程取消了，想退掉特价票", "--answer", f"departs_on={day}", "--proof", "--lang", "zh"
+    )
+    assert ended.code == 0, ended.err
+    for word in ("应当: voucher_for_half (发放票价一半的代金券)", f"发车日期是 {day}", "已核对"):
+        assert word in ended.out
+
+
+def test_a_reply_of_which_rules_can_make_nothing(run: Run, train_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "desk.rules").write_text("""
+        ask(late, "How many minutes?").
+        do(request, pay) :- intent(request, delay), late(request, ?late), ?late >= 60.
+    """)
+    assert train(run, train_csv, "--signals", "words", "--knowledge", "desk.rules").code == 0
+    ended = run("decide", "model", "train late", "--answer", "late=an hour")
+    refused(ended, "--answer late=an hour", "expected a number")
+    assert run("decide", "model", "train late", "--answer", "late=61").code == 0
+
+
+def test_the_demo_says_in_one_line_what_knowledge_needs(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyoxigraph", None)
+    assert _desk_knowledge() == ()
+    assert capfd.readouterr().err == (
+        'note: Knowledge graphs need the extra "reason". Install it with: pip install "huiyi[reason]"\n'
+    )
 
 
 def as_a_program(tmp_path: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[bytes]:

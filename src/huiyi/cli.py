@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from huiyi.data import Columns, Table
     from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
+    from huiyi.reason import Domain
     from huiyi.values import Decision, Record
 
 _STOPPED = 130  # by Ctrl-C, as shells count
@@ -362,7 +363,7 @@ def demo(
         test, records=test.records + strange.records, rows=test.rows + strange.rows, source="the desk's test"
     )
     with _progress() as progress:
-        model = learn(desk("train"), task=FOLDER / "task.yaml", progress=progress)
+        model = learn(desk("train"), task=FOLDER / "task.yaml", knowledge=_desk_knowledge(), progress=progress)
         evaluation = run(model, both, progress=lambda done, total: progress("rows", done, total))
     if out is not None:
         model.save(out)
@@ -371,6 +372,7 @@ def demo(
     console.print(figures_table(evaluation, language=language))
     _print_examples(model, evaluation.records, evaluation.decisions)
     _print_media(model, language)
+    _print_proof(model, language)
     write_report(evaluation, report, language=language)
     console.print(f"\n→ {report}", markup=False, highlight=False)
 
@@ -508,6 +510,8 @@ def _check_answers(record: Record, model: Model) -> None:
     others = () if model.reasoner is None else model.reasoner.asks
     for name, reply in record.answers.items():
         if name in others:
+            if model.reasoner is not None and (wanted := model.reasoner.expected(name, reply)):
+                raise OptionError(f"--answer {name}={reply}: rules can make nothing of that; expected {wanted}")
             continue
         if name not in known:
             expected = " or ".join(f"{task.name}={'yes' if task.kind == 'spans' else 'LABEL'}" for task in model.tasks)
@@ -672,3 +676,45 @@ def _print_media(model: Model, language: str) -> None:
         told = f"\n{len(records)} {words[part]}, {right} {words['right']}"
         shown = next((decision for _, decision in pairs if decision.kind == "act"), decisions[0])
         _console().print("\n".join([told, *in_words(shown, model, "", language)]), markup=False, highlight=False)
+
+
+def _desk_knowledge() -> Domain | tuple[()]:
+    """The desk's facts and rules; none where the extra that reads them is not installed, which is said."""
+    from huiyi.data.desk import KNOWLEDGE
+    from huiyi.errors import MissingExtraError
+    from huiyi.reason import Domain
+
+    try:
+        return Domain.read(KNOWLEDGE)
+    except MissingExtraError as error:
+        _print_notices([str(error)])
+        return ()
+
+
+def _print_proof(model: Model, language: str) -> None:
+    """What the desk's rules make of a message: what they ask, what follows from the reply and why; and of another."""
+    from datetime import datetime
+
+    from huiyi.evaluate import in_words, proofs_in_words
+    from huiyi.values import Record
+
+    if model.reasoner is None:
+        return
+    text, here, there, reply = {
+        "en": ("I want to return my {} ticket and get my money back", "saver", "flex", "reply"),
+        "zh": ("行程取消了，想退掉{}", "特价票", "灵活票", "回答"),
+    }[language]
+    asked_on, answers = datetime(2026, 11, 18), {"departs_on": "2026-11-20"}
+    asked, told, other = (
+        Record(text=text.format(here), time=asked_on),
+        Record(text=text.format(here), time=asked_on, answers=answers),
+        Record(text=text.format(there), time=asked_on, answers=answers),
+    )
+    lines = []
+    for record in (asked, told, other):
+        decision = model.decide(record, prove=record is told)
+        replies = [f"{reply}: {value}" for value in record.answers.values()]
+        lines += ["", *([f"“{record.text}”"] if record is not told else []), *replies]
+        lines += in_words(decision, model, record.text or "", language)
+        lines += proofs_in_words(model, record, decision, language) if record is told else []
+    _console().print("\n".join(lines), markup=False, highlight=False)

@@ -16,7 +16,7 @@ from huiyi.evaluate.proofs import proofs_of
 from huiyi.reason import Domain, Fact, Knowledge
 from huiyi.values import Decision, Question, Record
 
-NAME = "<b>'quoted' & [red]bold[/red]</b>"
+NAME = "<b>'quoted' & [red]bold"
 RULES = """
 @rule bed en "whoever has ?what stays in bed" zh "有?what应卧床"
 do(request, stay_in_bed) :- mentions(request, ?what), grave(?what).
@@ -91,6 +91,8 @@ def test_drawing(knowing: Model, told: Decision, tmp_path: Path, language: str) 
 def test_questions_say_how_to_reply(knowing: Model, told: Decision) -> None:
     asked = replace(told, kind="clarify", action=None, question=Question("Since when?", (), "place of the ache"))
     lines = in_words(asked, knowing, str(RECORD.text), "en")
-    assert lines == ["clarify: Since when?", '  (to reply: --answer "place of the ache=…")']
+    assert lines == ["clarify: Since when?", "  (to reply: --answer 'place of the ache=…')"]
+    plain = replace(asked, question=Question("Since when?", (), "发病_1"))
+    assert in_words(plain, knowing, str(RECORD.text), "en")[1] == "  (to reply: --answer 发病_1=…)"
     assert in_words(told, knowing, str(RECORD.text), "en")[1] == "  what to do: stay_in_bed"
     assert in_words(told, knowing, str(RECORD.text), "zh")[1] == "  应当: stay_in_bed"

@@ -1,19 +1,19 @@
-"""What a record says, as facts."""
-
-from __future__ import annotations
+"""What a record says, as facts and in words."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from huiyi.reason import Fact, Linker, Rules
+from huiyi.reason import Domain, Fact, Knowledge, Linker, Reasoner, Rules
 from huiyi.reason.facts import LARGEST_TEXT
 from huiyi.reason.request import (
     DENIES,
     MENTIONS,
     REQUEST,
+    SUPPOSES,
     heard,
     of_links,
     of_spans,
@@ -21,7 +21,43 @@ from huiyi.reason.request import (
     relations_of,
     weight_of,
 )
-from huiyi.values import Record, Span
+from huiyi.values import Context, Label, Record, Span, Task
+
+TASK = Task("intent", "choice", (Label("refund", {"en": "getting money back", "zh": "退款"}),))
+
+
+def reasoner(rules: str) -> Reasoner:
+    return Reasoner(Domain(Knowledge(), {"desk.rules": rules}), [TASK], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [("I take the L307", "mentions"), ("it was not the L307", "denies"), ("does it stop, the L307?", "supposes")],
+)
+def test_a_text_says_asks_about_or_denies_something(text: str, relation: str) -> None:
+    rules = "do(request, help) :- mentions(request, L307).  do(request, help) :- supposes(request, L307)."
+    record = Record(text=text, time=datetime(2026, 11, 18))
+    (case,) = reasoner(rules).read(Context((record,), {}, np.zeros((1, 0), dtype=bool)))
+    assert [given.fact for given in case.given] == [Fact(relation, ("request", "L307"))]
+
+
+def test_what_a_request_asks_about_is_worded_in_both_languages() -> None:
+    model = reasoner("do(request, help) :- supposes(request, L307).")
+    fact = Fact("supposes", ("request", "L307"))
+    assert model.wording("en").fact(fact) == "the request asks about L307 or supposes it"
+    assert model.wording("zh").fact(fact) == "本请求询问或假设L307"
+
+
+def test_labels_of_tasks_are_called_by_their_descriptions_unless_the_graph_names_them(tmp_path: Path) -> None:
+    model = reasoner("do(request, help) :- intent(request, refund).")
+    fact = Fact("intent", ("request", "refund"))
+    assert [model.wording(language).fact(fact) for language in ("en", "zh")] == [
+        "intent: getting money back",
+        "intent：退款",
+    ]
+    (tmp_path / "names.csv").write_text("id,label\nrefund,a refund\n")
+    model.domain.knowledge.read(tmp_path / "names.csv")
+    assert model.label("refund", "en") == "a refund"
 
 
 def said(value: Any) -> list[Any]:
@@ -75,6 +111,7 @@ def test_what_links_say() -> None:
     assert [(given.fact, given.weight, given.source) for some in links for given in of_links("the text", some)] == [
         (Fact(MENTIONS, (REQUEST, "fever")), 1.0, "the text: “fever”"),
         (Fact(DENIES, (REQUEST, "cough")), 1.0, "the text: “cough”"),
+        (Fact(SUPPOSES, (REQUEST, "rash")), 1.0, "the text: “rash”"),
         (Fact(DENIES, (REQUEST, "咳嗽")), 1.0, "the text: “咳嗽”"),
     ]
 
@@ -108,6 +145,6 @@ def test_what_slots_say() -> None:
 def test_what_is_declared() -> None:
     rules = relations_of(["intent", "mood"], ["city", "mood", "city"], ["city", "denies"])
     names = [relation.atom.relation for relation in rules.relations]
-    assert names == ["intent", "mood", "mentions", "do"], "each once, and none that is declared elsewhere"
+    assert names == ["intent", "mood", "mentions", "supposes", "do"], "each once, and none that is declared elsewhere"
     assert rules.relations[0].descriptions == {"en": "intent: ?what", "zh": "intent：?what"}
     Rules.joined([rules, Rules.parse("do(request, a) :- intent(request, b), not mentions(request, c).")])

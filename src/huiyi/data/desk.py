@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 FOLDER = Path(str(resources.files("huiyi.data"))) / "desk_files"
 """Where the desk's files lie; ``README.md`` there tells of the company and its 20 intents."""
 
+KNOWLEDGE = (FOLDER / "names.csv", FOLDER / "knowledge.csv", FOLDER / "desk.rules")
+"""What the company knows, for ``train(…, knowledge=KNOWLEDGE)``: names of things, how they hang together, rules."""
+
 TASKS = ("intent", "urgency", "mood", "spans")
 """The tasks of the parts ``tasks_train`` and ``tasks_test``."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 from huiyi.evaluate.wording import wording
@@ -19,7 +21,7 @@ _KINDS = {
         "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
         "do": "what to do",
-        "answer": '  (to reply: --answer "{}=…")',
+        "answer": "  (to reply: --answer {})",
         "ocr": "read in the picture: “{}”",
         "speech": "heard in the recording: “{}”",
     },
@@ -31,7 +33,7 @@ _KINDS = {
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
         "do": "应当",
-        "answer": '  （回答：--answer "{}=…"）',
+        "answer": "  （回答：--answer {}）",
         "ocr": "图中文字：“{}”",
         "speech": "语音内容：“{}”",
     },
@@ -43,11 +45,11 @@ def in_words(decision: Decision, model: Model, text: str, language: str) -> list
     text = text if text.strip() else "\n".join(reading.text for reading in decision.readings.values())
     read = _readings_in_words(decision, language)
     if not decision.tasks:
-        return [*read, *_one_in_words(decision, model.task, text, language)]
+        return [*read, *_one_in_words(decision, model, model.task, text, language)]
     return read + [
         f"{task.name}: {line}" if number == 0 else line
         for task in model.tasks
-        for number, line in enumerate(_one_in_words(decision.tasks[task.name], task, text, language))
+        for number, line in enumerate(_one_in_words(decision.tasks[task.name], model, task, text, language))
     ]
 
 
@@ -58,7 +60,7 @@ def _readings_in_words(decision: Decision, language: str) -> list[str]:
     ]
 
 
-def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> list[str]:
+def _one_in_words(decision: Decision, model: Model, task: Task, text: str, language: str) -> list[str]:
     """A decision on one task for people."""
     words = _KINDS[language]
     labels = {label.name: label.words(language) for label in task.labels}
@@ -79,11 +81,15 @@ def _one_in_words(decision: Decision, task: Task, text: str, language: str) -> l
             lines += [f"  {other}"]
         else:
             lines += [f"  {option}" for option in decision.question.options]
-            lines += [words["answer"].format(decision.question.about)]
+            reply = f"{decision.question.about}=…"
+            is_one_word = re.fullmatch(r"[\w=…]+", reply) is not None  # to a shell
+            lines += [words["answer"].format(reply if is_one_word else shlex.quote(reply))]
     if decision.action is not None:
-        lines += [f"  {words['do']}: {decision.action}"]
+        action = decision.action
+        called = action if model.reasoner is None else model.reasoner.label(action, language)
+        lines += [f"  {words['do']}: {action}" + (f" ({called})" if called != action else "")]
     if decision.shares:
-        called = wording(language).sources
-        shares = (f"{called.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
+        sources = wording(language).sources
+        shares = (f"{sources.get(source, source)} {share:+.1%}" for source, share in decision.shares.items())
         lines += [f"  {words['counted']}{', '.join(shares)}"]
     return lines

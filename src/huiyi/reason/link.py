@@ -35,6 +35,7 @@ from huiyi.reason.automaton import Automaton, Found
 from huiyi.reason.facts import LARGEST_TEXT, Source, written
 from huiyi.reason.forms import Tokens, name_keys, normal
 from huiyi.reason.polarity import Pieces, Polarity, polarities
+from huiyi.values import spelt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +50,7 @@ _CLAUSE = re.compile(r"[^,，。;；!！?？\n、]+")
 _CLAUSE_CHARACTERS = (3, 60)  # a shorter clause says too little, and a longer one too much, to be near one name
 # What makes another thing of a name that stands before it.
 _PART_OF_MORE = re.compile(
-    r"的?(?:药|疫苗|胶囊|颗粒|冲剂|门诊|病毒|灵|检测|试剂|针剂)|\s?(?:medicines?|medications?|meds|pills?|tablets?|vaccines?|syrup|shots?)\b"
+    r"的?(?:药|疫苗|胶囊|颗粒|冲剂|门诊|病毒|灵(?!活)|检测|试剂|针剂)|\s?(?:medicines?|medications?|meds|pills?|tablets?|vaccines?|syrup|shots?)\b"
 )
 _NUMBER_ROWS = 256  # clauses compared with all names at a time
 
@@ -247,7 +248,7 @@ class Linker:
         start, end = tokens.starts[found.places[0]], tokens.ends[found.places[-1]]
         if len(name.text) <= 3 and name.text.isascii() and name.text.isupper() and text[start:end] != name.text:
             return 0.0
-        if found.kind == "exact" and tokens.normal[start:end] == normal(name.text):
+        if found.kind == "exact" and tokens.normal[start:end] in (normal(name.text), normal(spelt(name.text))):
             return name.share
         share: float = getattr(self.config, "same" if found.kind == "exact" else found.kind)
         return name.share * share

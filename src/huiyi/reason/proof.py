@@ -209,7 +209,11 @@ def filled(comparison: Comparison, bindings: Bindings) -> str:
         >>> from huiyi.reason.logic import Sum
         >>> filled(Comparison("<=", Sum("-", Variable("a"), 1), 30), {"a": 3})
         '3 - 1 = 2 <= 30'
+        >>> filled(Comparison("=", Variable("left"), Sum("-", Variable("a"), 1)), {"a": 3, "left": 2})
+        '3 - 1 = 2'
     """
+    if comparison.sign == "=" and isinstance(comparison.left, Variable) and isinstance(comparison.right, Sum | Age):
+        return _side(comparison.right, bindings)  # it gave the variable its value
     sides = [_side(side, bindings) for side in (comparison.left, comparison.right)]
     return f"{sides[0]} {comparison.sign} {sides[1]}"
 

@@ -39,6 +39,7 @@ from huiyi.reason.request import (
     REPLY,
     REQUEST,
     RESERVED,
+    SUPPOSES,
     Heard,
     heard,
     of_links,
@@ -131,6 +132,7 @@ class Reasoner:
         concluded = {rule.head.relation for rule in self.rules.rules if rule.head is not None}
         own = {atom.relation for atom in declared if len(atom.terms) == 2} - {*self.slots, *RESERVED, *concluded}
         self.takes = frozenset({*self.fields, *domain.questions, *own})
+        self._labels = {label.name: label for task in tasks for label in task.labels}
         self.beliefs: dict[str, Belief] = {}
         for task in tasks:
             belief = self._belief(task)
@@ -178,7 +180,7 @@ class Reasoner:
             term
             for rule in self.rules.rules
             for atom in (*rule.atoms, *rule.negated)
-            if atom.relation in (MENTIONS, DENIES)
+            if atom.relation in (MENTIONS, DENIES, SUPPOSES)
             for term in atom.terms
             if isinstance(term, str) and term != REQUEST
         }
@@ -205,10 +207,11 @@ class Reasoner:
         return self._called.get(alike(spelt(text)), text)
 
     def label(self, name: str, language: str) -> str:
-        """What to call a thing in words."""
+        """What to call a thing in words; a label of a task of which the graph has no name, by its description."""
         if name == REQUEST:
             return CALLED["zh" if language == "zh" else "en"]
-        return self.domain.knowledge.label(name, language)
+        called = self.domain.knowledge.label(name, language)
+        return self._labels[name].words(language) if called == name and name in self._labels else called
 
     def wording(self, language: Language) -> Wording:
         """Says facts and proofs in a language."""
@@ -273,7 +276,7 @@ class Reasoner:
                     fact
                     for name, value in record.fields.items()
                     if name in self.takes
-                    for fact in of_values(name, value, FORM, self.known)
+                    for fact in self._usable(name, value, FORM)
                 ]
             cases.append(self._case(record, given))
         return tuple(cases)
@@ -284,19 +287,39 @@ class Reasoner:
         for name, reply in record.answers.items():
             if name in self.domain.questions:
                 given = [one for one in given if one.fact.relation != name]
-                option = self._trials.option(name, reply)
-                given += of_values(name, option or reply, REPLY, self.known if option is None else str)
+                given += self._usable(name, reply, REPLY)
                 continue
             for belief in self.beliefs.values():
                 if name in belief.evidence.findings:
                     asked.append(name)
                     replied = belief.evidence.findings.states({name: self._replied(belief, name, reply)})
                     said = [Given(said_of(finding, there), 1.0, REPLY) for finding, there in replied.items()]
-                    settled = {said_of(finding, there) for finding in replied for there in (True, False)}
-                    given = [*(one for one in given if one.fact not in settled), *said]
+                    ways = (MENTIONS, DENIES, SUPPOSES)
+                    settled = {normal(Fact(way, (REQUEST, finding))) for finding in replied for way in ways}
+                    given = [*(one for one in given if normal(one.fact) not in settled), *said]
                     break
         day = record.time.date() if record.time else date.today()
         return Case(record, tuple(given), tuple(asked), day)
+
+    def _usable(self, name: str, values: Any, source: str) -> list[Given]:
+        """What a field or a reply says, but for that of which no rule can make anything, so that it is asked for."""
+        return [
+            one
+            for one in of_values(name, values, source, partial(self._meant, name))
+            if name not in self.domain.questions or not self._trials.compared[name].expected(one.fact.arguments[1])
+        ]
+
+    def expected(self, name: str, reply: str) -> str:
+        """What should have been replied to a question, if rules can make nothing of the reply; else ""."""
+        if name not in self.domain.questions or not reply.strip():
+            return ""
+        said = [one.fact.arguments[1] for one in of_values(name, reply, REPLY, partial(self._meant, name))]
+        return self._trials.compared[name].expected(said[0]) if said else "a shorter text"
+
+    def _meant(self, name: str, text: str) -> str:
+        """What a text means as a value of a relation: one of the options, or a thing of the graph, or the text."""
+        option = self._trials.option(name, text, self.label) if name in self.domain.questions else None
+        return self.known(text) if option is None else option
 
     def _replied(self, belief: Belief, finding: str, reply: str) -> Answer:
         """What a reply in either language says."""
@@ -433,12 +456,15 @@ class Reasoner:
             (*case.given, *conclusion.decided),
             case.day,
             lambda given: self._following(replace(case, given=()), given),
+            self.label,
             language,
         )
 
     @cached_property
     def _trials(self) -> Trials:
-        return Trials.of(self.domain, self.rules, self.label)
+        day = date.today() if self.rules.asks_for_today else None  # of which nothing depends but what requests say
+        with self.closure.adding((), today=day) as view:
+            return Trials.of(self.domain.questions, self.rules, view)
 
     # Why
 

@@ -1,6 +1,7 @@
 """A request: what one record says, as facts that rules can speak of.
 
-- ``mentions(request, fever)``: something of the graph that it speaks of; ``denies(request, fever)``: that it is not so.
+- ``mentions(request, fever)``: something of the graph that it speaks of; ``denies(request, fever)``: that it is not so;
+  ``supposes(request, fever)``: that it may be so, as one does who asks for it or makes it a condition.
 - ``intent(request, refund)``: a label of the task ``intent``.
 - ``ordered_on(request, 2026-01-10)``: a form field, a slot found in the text, or the reply to a question.
 """
@@ -26,13 +27,14 @@ from huiyi.values import Record, Span, is_blank, spelt
 REQUEST = "request"
 """What rules and proofs call the record that is decided on."""
 
-MENTIONS, DENIES, DO = "mentions", "denies", "do"
-RESERVED = (MENTIONS, DENIES, DO)
+MENTIONS, DENIES, SUPPOSES, DO = "mentions", "denies", "supposes", "do"
+RESERVED = (MENTIONS, DENIES, SUPPOSES, DO)
 """What no task, slot, field or question may be called."""
 
 _SAID: Mapping[str, Mapping[str, str]] = {
     MENTIONS: {"en": "?request speaks of ?what", "zh": "?request提到了?what"},
     DENIES: {"en": "?request says that ?what is not so", "zh": "?request否认?what"},
+    SUPPOSES: {"en": "?request asks about ?what or supposes it", "zh": "?request询问或假设?what"},
     DO: {"en": "what to do about ?request: ?what", "zh": "对?request应当：?what"},
 }
 CALLED = {"en": "the request", "zh": "本请求"}
@@ -73,7 +75,7 @@ def heard(record: Record, readings: Mapping[str, str]) -> list[Heard]:
 
 
 def of_links(source: str, links: Iterable[Link]) -> Iterator[Given]:
-    """What links say: that something is so, or is not. What is uncertain, over, or somebody else's says nothing.
+    """What links say: that something is so, is not, or may be. What is over, or somebody else's, says nothing.
 
     Example:
         >>> from huiyi.reason.link import Linker
@@ -83,7 +85,7 @@ def of_links(source: str, links: Iterable[Link]) -> Iterator[Given]:
         mentions(request, fever) the text: “fever”
         denies(request, cough) the text: “cough”
     """
-    relations = {"present": MENTIONS, "absent": DENIES}
+    relations = {"present": MENTIONS, "absent": DENIES, "uncertain": SUPPOSES}
     for link in links:
         if link.polarity in relations:
             fact = Fact(relations[link.polarity], (REQUEST, link.entity))

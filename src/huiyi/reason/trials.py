@@ -1,26 +1,25 @@
 """What would have to be known for rules to conclude an action: answers are tried, and what changes most is asked for.
 
 Each relation that may be asked for, and of which nothing is known, is given
-some values in turn: those that rules and the graph have for it, or else numbers
-and dates to either side of those that rules compare with; and one that no rule
-knows, which stands for any other. With the share s(a) of the values after which the
-rules conclude a (an action, or none), a relation is worth asking for by the bits
-H = −Σ s(a) log₂ s(a), each value being taken for as likely as any other. One
-after which nothing ever changes is not asked for.
+some values in turn: the names that rules and the graph have for it, or else
+numbers and dates to either side of those that it is compared with, which stand
+in rules or in the graph; and one that no rule knows, for any other. With the share s(a) of the values after which the
+rules conclude a (an action, or none), a relation is worth asking for by the
+bits H = −Σ s(a) log₂ s(a), each value being taken for as likely as any other.
+One after which nothing ever changes is not asked for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import zip_longest
-from math import log2
+from math import ceil, log2
 from typing import TYPE_CHECKING
 
 from huiyi.reason.facts import Fact, Given, Key, Value
-from huiyi.reason.logic import Age, Expression, Sum, Variable
+from huiyi.reason.logic import TODAY, Age, Atom, Comparison, Expression, Rule, Sum, Variable, variables_of
 from huiyi.reason.request import DO, REQUEST
 from huiyi.values import Question, alike
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from huiyi.reason.closure import View
-    from huiyi.reason.domain import Domain
     from huiyi.reason.rules import Rules
 
 MOST_VALUES = 40
@@ -38,9 +36,65 @@ MOST_VALUES = 40
 MOST_OPTIONS = 8
 """A question offers at most so many; of more it leaves the answer free."""
 
-_OLDEST_DAYS, _OLDEST_YEARS, _DAYS_OF_YEAR = 40_000, 200, 366
 _OTHER = "something else"
 _YES_NO = {"yes": {"en": "yes", "zh": "是"}, "no": {"en": "no", "zh": "否"}}
+_DAY, _YEAR = 1.0, 365.25  # days
+_FARTHEST = 40_000  # days from today, about a century
+
+
+@dataclass
+class Compared:
+    """What the value of a relation is compared with.
+
+    Attributes:
+        names: Names that it may be.
+        named: Those of them that stand in rules.
+        numbers: Numbers; of a day, how many days or years lie between it and today.
+        dates: Dates.
+        units: Days in what the numbers count, where the value is a day that is compared with today.
+        passed_on: Whether rules pass the value on before they compare it, so that it may be a number or a day.
+    """
+
+    names: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    numbers: set[int | float] = field(default_factory=set)
+    dates: set[date] = field(default_factory=set)
+    units: set[float] = field(default_factory=set)
+    passed_on: bool = False
+
+    def add(self, value: Value) -> None:
+        """Take in a value that stands in a rule or in the graph."""
+        if isinstance(value, date):
+            self.dates.add(value)
+        elif isinstance(value, int | float):
+            self.numbers.add(value)
+
+    def values(self, today: date) -> list[Value]:
+        """What to try: names, or else what lies to either side."""
+        if self.names:
+            return sorted(self.names)
+        near = {number + step for number in self.numbers | ({0} if self.units else set()) for step in (-1, 0, 1)}
+        apart = {sign * round(number * unit) for unit in self.units for number in near for sign in (-1, 1)}
+        found: list[Value] = sorted(near) if self.passed_on or not self.units else []
+        found += sorted({day + timedelta(days=step) for day in self.dates for step in (-1, 0, 1)})
+        return found + [today + timedelta(days=days) for days in sorted(apart) if abs(days) < _FARTHEST]
+
+    def expected(self, value: Value) -> str:
+        """What should have been said instead of a value, if rules can make nothing of it; else "".
+
+        Example:
+            >>> Compared(units={1.0}).expected("tomorrow"), Compared(numbers={60}).expected("sixty")
+            ('a day, such as 2026-01-31', 'a number')
+            >>> Compared(numbers={60}).expected(59), Compared({"flex", "saver"}).expected("first class")
+            ('', '')
+        """
+        if self.names or self.passed_on:
+            return ""
+        if (self.dates or self.units) and not isinstance(value, date):
+            return "a day, such as 2026-01-31"
+        if self.numbers and not (self.dates or self.units) and not isinstance(value, int | float):
+            return "a number"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -49,61 +103,50 @@ class Trials:
 
     Attributes:
         questions: Relation of the request to language to the words of its question.
-        names: Relation to the names it may have as a value, those that rules name first.
-        numbers: Numbers that rules compare with, and those next to them.
-        dates: Dates that rules compare with, and those next to them.
-        label: What to call a thing in a language.
+        compared: Relation to what its value is compared with.
     """
 
     questions: Mapping[str, Mapping[str, str]]
-    names: Mapping[str, tuple[str, ...]]
-    numbers: tuple[Value, ...]
-    dates: tuple[date, ...]
-    label: Callable[[str, str], str]
+    compared: Mapping[str, Compared]
 
     @classmethod
-    def of(cls, domain: Domain, rules: Rules, label: Callable[[str, str], str]) -> Trials:
-        """Gather what rules and the graph have for each relation that may be asked for."""
-        constants = {
-            value
-            for rule in rules.rules
-            for part in rule.comparisons
-            for side in (part.left, part.right)
-            for value in _constants(side)
-        }
-        constants |= {
-            term
-            for rule in rules.rules
-            for atom in (*rule.atoms, *rule.negated)
-            if atom.relation in domain.questions
-            for term in atom.terms
-            if not isinstance(term, Variable)
-        }
-        numbers = sorted(
-            {near for one in constants if isinstance(one, int | float) for near in (one - 1, one, one + 1)}
-        )
-        days = {one for one in constants if isinstance(one, date)}
-        dates = sorted({one + timedelta(days=near) for one in days for near in (-1, 0, 1)})
-        names = {name: tuple(_names(name, domain, rules)) for name in domain.questions}
-        return cls(domain.questions, names, (*numbers,), (*dates,), label)
+    def of(cls, questions: Mapping[str, Mapping[str, str]], rules: Rules, known: View) -> Trials:
+        """Gather what rules and the graph have for each relation that may be asked for.
 
-    def option(self, relation: str, reply: str) -> str | None:
+        Args:
+            questions: Relation to language to the words of its question.
+            rules: The rules.
+            known: What is known without a request.
+        """
+        facts = _Facts(known)
+        compared = {}
+        for name in questions:
+            found = Compared({value for fact in facts.of((name, 2)) if isinstance(value := fact.arguments[1], str)})
+            for rule in rules.rules:
+                for atom in (*rule.atoms, *rule.negated):
+                    if atom.key == (name, 2):
+                        _gather(rule, atom, facts, found)
+            if not (found.names or found.named or found.numbers or found.dates or found.units):
+                found.passed_on = True
+                for rule in rules.rules:
+                    _add_constants(rule.comparisons, found)
+            found.names |= _YES_NO.keys() if found.named and found.named <= _YES_NO.keys() else found.named
+            compared[name] = found
+        return cls(questions, compared)
+
+    def option(self, relation: str, reply: str, label: Callable[[str, str], str]) -> str | None:
         """The name that a reply means, by what it is called in any language; nothing where it is none of them."""
-        for name in self.names[relation]:
-            if alike(reply) in {alike(self._called(name, language)) for language in ("", "en", "zh")} | {alike(name)}:
+        for name in sorted(self.compared[relation].names):
+            if alike(reply) in {alike(_called(name, label, language)) for language in ("", "en", "zh")} | {alike(name)}:
                 return name
         return None
-
-    def _called(self, name: str, language: str) -> str:
-        """What to call a name that may be a value."""
-        label = self.label(name, language)
-        return _YES_NO.get(name, {}).get(language, name) if label == name else label
 
     def question(
         self,
         given: Sequence[Given],
         today: date,
         view: Callable[[Iterable[Given]], AbstractContextManager[View]],
+        label: Callable[[str, str], str],
         language: str,
     ) -> Question | None:
         """The question whose answer changes most what rules conclude; nothing where none changes anything.
@@ -112,19 +155,22 @@ class Trials:
             given: What is known of the request.
             today: The day on which it is decided.
             view: What follows when facts are added.
+            label: What to call a thing in a language.
             language: Of the question.
         """
         known = {one.fact.relation for one in given}
+        with view(given) as found:
+            known |= {name for name in self.questions if (name, 2) in found.tables and found.facts(name, REQUEST, None)}
         best, worth = "", 0.0
         for relation in self.questions:
             if relation not in known:
-                found = _bits(self._outcomes(relation, given, today, view))
-                if found > worth + 1e-9:
-                    best, worth = relation, found
+                bits = _bits(self._outcomes(relation, given, today, view))
+                if bits > worth + 1e-9:
+                    best, worth = relation, bits
         if not best:
             return None
         words = self.questions[best]
-        options = tuple(self._called(name, language) for name in sorted(self.names[best]))
+        options = tuple(_called(name, label, language) for name in sorted(self.compared[best].names))
         options = options if 1 < len(set(options)) == len(options) <= MOST_OPTIONS else ()
         return Question(words.get(language) or next(iter(words.values())), options, best)
 
@@ -136,43 +182,84 @@ class Trials:
         view: Callable[[Iterable[Given]], AbstractContextManager[View]],
     ) -> Iterator[frozenset[Fact]]:
         """What rules conclude after each value, and after any other."""
-        numbers = [one for one in self.numbers if isinstance(one, int) and one >= 0]
-        ages = [today - timedelta(days=one) for one in numbers if one < _OLDEST_DAYS]
-        ages += [today - timedelta(days=_DAYS_OF_YEAR * one) for one in numbers if one < _OLDEST_YEARS]
-        kinds = (self.names[relation],) if self.names[relation] else (self.numbers, self.dates, ages)
-        values = [one for some in zip_longest(*kinds) for one in some if one is not None]
-        for value in (*values[:MOST_VALUES], _OTHER):
+        values = self.compared[relation].values(today)
+        some = values[:: max(ceil(len(values) / MOST_VALUES), 1)]
+        for value in dict.fromkeys([*sorted(self.compared[relation].named), *some, _OTHER]):
             with view([*given, Given(Fact(relation, (REQUEST, value)))]) as found:
                 yield frozenset(found.facts(DO, REQUEST, None))
 
 
-def _names(relation: str, domain: Domain, rules: Rules) -> Iterator[str]:
-    """The names that a relation may have as a value, each once: those in rules, then those of the graph.
+def _called(name: str, label: Callable[[str, str], str], language: str) -> str:
+    """What to call a name that may be a value."""
+    called = label(name, language)
+    return _YES_NO.get(name, {}).get(language, name) if called == name else called
 
-    Rules name them where they speak of the relation, compare its value with them, or say of the value what else must
-    hold of it.
-    """
-    found: dict[Value, None] = {}
-    also: set[tuple[Key, int]] = {((relation, 2), 1)}
-    for rule in rules.rules:
-        atoms = (*rule.atoms, *rule.negated)
-        own = [atom.terms[1] for atom in atoms if atom.key == (relation, 2)]
-        found |= {term: None for term in own if not isinstance(term, Variable)}
-        open_ = [term for term in own if isinstance(term, Variable)]
-        for part in rule.comparisons:
-            for side, other in ((part.left, part.right), (part.right, part.left)):
-                found |= dict.fromkeys(_constants(other)) if side in open_ else {}
-        also |= {(atom.key, place) for atom in atoms for place, term in enumerate(atom.terms) if term in open_}
-    found |= dict.fromkeys(
-        sorted(
-            value
-            for key, place in also
-            for fact, _ in domain.facts.facts({key})
-            if fact.key == key and isinstance(value := fact.arguments[place], str)
-        )
-    )
-    names = [value for value in found if isinstance(value, str)]
-    yield from names if not names or not set(names) <= set(_YES_NO) else _YES_NO
+
+class _Facts:
+    """The facts of a view by their relation, each relation read once."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._found: dict[Key, list[Fact]] = {}
+
+    def of(self, key: Key) -> list[Fact]:
+        """What was given and what follows; nothing where rules do not speak of it."""
+        if key not in self._found:
+            relation, arity = key
+            self._found[key] = self._view.facts(relation, *[None] * arity) if key in self._view.tables else []
+        return self._found[key]
+
+
+def _gather(rule: Rule, atom: Atom, facts: _Facts, found: Compared) -> None:
+    """What a rule compares with the value of a relation of which it speaks."""
+    value = atom.terms[1]
+    if not isinstance(value, Variable):
+        found.named.update({value} if isinstance(value, str) else ())
+        found.add(value)
+        return
+    for part in rule.comparisons:
+        if value in (part.left, part.right):
+            found.named.update(one for one in (part.left, part.right) if isinstance(one, str))
+    linked = _linked(rule, value.name, found)
+    for other in rule.atoms:
+        places = [place for place, term in enumerate(other.terms) if isinstance(term, Variable) and term.name in linked]
+        for fact in facts.of(other.key) if places and other != atom else ():
+            for place in places if other.admits(fact) else ():
+                known = fact.arguments[place]
+                found.names.update({known} if isinstance(known, str) and other.terms[place] == value else ())
+                found.add(known)
+
+
+def _linked(rule: Rule, name: str, found: Compared) -> set[str]:
+    """The variables with which one is compared, directly or through others. What else stands there is taken in."""
+    linked = {name}
+    parts: list[Comparison] = []
+    while more := [
+        part
+        for part in rule.comparisons
+        if part not in parts and linked.intersection((*variables_of(part.left), *variables_of(part.right)))
+    ]:
+        parts += more
+        linked |= {name for part in more for name in (*variables_of(part.left), *variables_of(part.right))} - {TODAY}
+    _add_constants(parts, found)
+    return linked
+
+
+def _add_constants(parts: Iterable[Comparison], found: Compared) -> None:
+    """Take in the numbers and dates of comparisons, and whether they speak of today."""
+    for part in parts:
+        for side in (part.left, part.right):
+            for constant in _constants(side):
+                found.add(constant)
+            if TODAY in variables_of(side):
+                found.units.add(_YEAR if _in_years(side) else _DAY)
+
+
+def _in_years(side: Expression) -> bool:
+    """Whether an expression counts years."""
+    if isinstance(side, Sum):
+        return _in_years(side.left) or _in_years(side.right)
+    return isinstance(side, Age) and side.function == "age_years"
 
 
 def _constants(side: Expression) -> Iterator[Value]:
