@@ -26,6 +26,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ import numpy as np
 from huiyi.errors import DataError, OptionError
 from huiyi.reason.automaton import Automaton, Found
 from huiyi.reason.facts import LARGEST_TEXT, Source, written
-from huiyi.reason.forms import Tokens, name_keys, normal
+from huiyi.reason.forms import Forms, Tokens, normal
 from huiyi.reason.polarity import Pieces, Polarity, polarities
 
 if TYPE_CHECKING:
@@ -60,25 +61,27 @@ class LinkConfig:
 
     Attributes:
         same: Score of a name with other endings, or with something between its parts; as it stands it is 1.
+        part: Score of one of which only the end is said, and the beginning was before.
         order: Score of one whose parts come in another order.
         typo: Score of one with a mistake.
         nearest: Least cosine from which on an encoder's nearest name counts; the score is the cosine.
         synonyms: Relation of a background to what it multiplies scores by; read both ways.
-        kinds: Relation of a background from a kind to what it is a kind of, likewise; read one way.
-        words: Relation of a background between two words that replace each other within names, likewise.
+        kinds: Relation of a background from what may be said for a thing, such as a kind of it, likewise; read one way.
+        words: Relation of a background from a word to one that it replaces within names.
     """
 
     same: float = 0.95
+    part: float = 0.9
     order: float = 0.9
     typo: float = 0.8
     nearest: float = 0.8
     synonyms: Mapping[str, float] = field(default_factory=lambda: {"Synonym": 0.9})
-    kinds: Mapping[str, float] = field(default_factory=lambda: {"IsA": 0.7})
-    words: Mapping[str, float] = field(default_factory=lambda: {"SameWord": 0.95})
+    kinds: Mapping[str, float] = field(default_factory=lambda: {"SaidFor": 0.9, "IsA": 0.7})
+    words: str = "SameWord"
 
     def __post_init__(self) -> None:
-        shares = {"same": self.same, "order": self.order, "typo": self.typo, "nearest": self.nearest}
-        shares |= {**self.synonyms, **self.kinds, **self.words}
+        shares = {"same": self.same, "part": self.part, "order": self.order, "typo": self.typo, "nearest": self.nearest}
+        shares |= {**self.synonyms, **self.kinds}
         if wrong := [f"{name} = {share}" for name, share in shares.items() if not 0 < share <= 1]:
             raise OptionError(
                 f"LinkConfig cannot be used: {', '.join(wrong)}. Expected scores above 0 and up to 1: correct them."
@@ -129,6 +132,7 @@ class Linker:
     Attributes:
         entities: Names of the entities.
         names: What they are called.
+        same: Words that replace each other within names, the token first.
         config: See there.
         encode: Gives vectors of texts, each of length 1; or nothing, and names near in meaning are not looked for.
         vectors: Vectors of the entities' names that no background gave, one row each.
@@ -143,13 +147,14 @@ class Linker:
 
     entities: tuple[str, ...]
     names: tuple[Name, ...]
+    same: tuple[tuple[str, ...], ...] = ()
     config: LinkConfig = LinkConfig()
     encode: Encoder | None = None
     vectors: NDArray[Any] | None = None
     _automaton: Automaton = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_automaton", Automaton([name.text for name in self.names]))
+        object.__setattr__(self, "_automaton", Automaton([name.text for name in self.names], Forms(self.same)))
 
     @classmethod
     def of(
@@ -191,14 +196,15 @@ class Linker:
             )
         known = tuple(sorted(called))
         names = {(place, name): 1.0 for place, thing in enumerate(known) for name in (thing, *called[thing])}
-        _widen(names, background, config)
+        same = _same_words(background, config)
+        _widen(names, background, config, Forms(same))
         kept = tuple(
             Name(entity, text, share)
             for (entity, text), share in sorted(names.items(), key=lambda one: (one[0][0], -one[1], one[0][1]))
-            if _is_name(text)
+            if _is_name(text) and (len(text) > 1 or (share < 1 and not text.isascii()))
         )
         vectors = None if encode is None else np.asarray(encode(_labels(kept)))
-        return cls(known, kept, config, encode, vectors)
+        return cls(known, kept, same, config, encode, vectors)
 
     def link(self, texts: Sequence[str]) -> list[tuple[Link, ...]]:
         """Find what texts mention.
@@ -290,6 +296,7 @@ class Linker:
         document = {
             "entities": list(self.entities),
             "names": [name.text for name in self.names],
+            "same": [list(ways) for ways in self.same],
             "config": asdict(self.config),
         }
         return arrays, document
@@ -303,6 +310,7 @@ class Linker:
         return cls(
             entities=tuple(document["entities"]),
             names=tuple(Name(int(entity), text, float(share)) for entity, text, share in names),
+            same=tuple(map(tuple, document["same"])),
             config=LinkConfig(**document["config"]),
             encode=encode if "vectors" in arrays else None,
             vectors=arrays.get("vectors"),
@@ -348,27 +356,29 @@ def answers(links: Iterable[Link], findings: Findings | None = None) -> dict[str
     return found
 
 
-def _widen(names: dict[tuple[int, str], float], background: Sequence[Source], config: LinkConfig) -> None:
-    """Add the names that backgrounds give, where an entity has none that is as good."""
-    owners: dict[tuple[str, ...], list[tuple[int, float]]] = {}
-    for (entity, text), share in names.items():
-        owners.setdefault(name_keys(text), []).append((entity, share))
-    ways = [(config.synonyms, True), (config.kinds, False)]
+def _same_words(background: Sequence[Source], config: LinkConfig) -> tuple[tuple[str, ...], ...]:
+    """Words that replace each other within names, the one that they replace first."""
+    found: dict[str, list[str]] = {}
     for source in background:
-        replaced = {(relation, 2) for relation in config.words}
-        for fact, weight in source.facts(replaced):
-            lay, formal = map(written, fact.arguments)
-            share = config.words[fact.relation] * weight
-            for (entity, text), own in list(names.items()):
-                if own == 1.0 and formal in text:
-                    _add(names, entity, text.replace(formal, lay), share)
-        for relations, both in ways:
+        for fact, _ in source.facts({(config.words, 2)}):
+            word, replaced = map(written, fact.arguments)
+            found.setdefault(replaced, [replaced]).append(word)
+    return tuple(map(tuple, found.values()))
+
+
+def _widen(names: dict[tuple[int, str], float], background: Sequence[Source], config: LinkConfig, forms: Forms) -> None:
+    """Add the names that backgrounds give, where an entity has none that is as good."""
+    owners: dict[tuple[str, ...], list[int]] = {}
+    for entity, text in names if background else ():
+        owners.setdefault(forms.name_keys(text), []).append(entity)
+    keys = lru_cache(maxsize=None)(forms.name_keys)
+    for source in background:
+        for relations, both in ((config.synonyms, True), (config.kinds, False)):
             for fact, weight in source.facts({(relation, 2) for relation in relations}):
                 head, tail = map(written, fact.arguments)
-                share = relations[fact.relation] * weight
                 for text, of in ((head, tail), (tail, head)) if both else ((head, tail),):
-                    for entity, own in owners.get(name_keys(of), ()):
-                        _add(names, entity, text, own * share)
+                    for entity in owners.get(keys(of), ()):
+                        _add(names, entity, text, relations[fact.relation] * weight)
 
 
 def _add(names: dict[tuple[int, str], float], entity: int, text: str, share: float) -> None:
@@ -376,8 +386,8 @@ def _add(names: dict[tuple[int, str], float], entity: int, text: str, share: flo
 
 
 def _is_name(text: str) -> bool:
-    """Whether a name can be looked for: with letters, and more than one character."""
-    return len(text) > 1 and any(char.isalpha() for char in text) and not text.startswith(("http:", "https:"))
+    """Whether a name can be looked for: with letters, and more than one character unless a background says so."""
+    return any(char.isalpha() for char in text) and not text.startswith(("http:", "https:"))
 
 
 def _labelled(names: Sequence[Name]) -> list[tuple[int, str]]:

@@ -1,0 +1,38 @@
+"""Everyday: what people call what ails them, in English and Chinese, as a background for linking.
+
+``words/everyday.csv`` holds it, in our own words. A row says that the first words
+are said for the others, which mean the same (``Synonym``), that the first are kinds of the others (``IsA``), or that
+the first replace the others within names (``SameWord``: 肚子 for 腹). A bar stands between words.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import cache
+from importlib import resources
+from itertools import combinations, product
+
+from huiyi.reason.facts import Fact, Statements
+
+
+@cache
+def everyday() -> Statements:
+    """What people call what ails them: facts of the relations ``SaidFor``, ``Synonym``, ``IsA`` and ``SameWord``.
+
+    Example:
+        >>> from huiyi.reason.link import Linker
+        >>> linker = Linker.of(["腹泻", "腹痛", "nausea"], background=[everyday()])
+        >>> [link.entity for link in linker.link(["拉了两天肚子，肚子有点疼，and I feel like throwing up"])[0]]
+        ['腹泻', '腹痛', 'nausea']
+    """
+    facts: list[Fact] = []
+    file = resources.files("huiyi.reason").joinpath("words", "everyday.csv")
+    for row in csv.DictReader(io.StringIO(file.read_text("utf-8"), newline="")):
+        heads, tails = row["head"].split("|"), row["tail"].split("|")
+        relation = row["relation"]
+        if relation == "Synonym":
+            facts += [Fact(relation, pair) for pair in combinations(tails, 2)]
+            relation = "SaidFor"
+        facts += [Fact(relation, pair) for pair in product(heads, tails) if pair[0] != pair[1]]
+    return Statements(facts, source="everyday.csv")
