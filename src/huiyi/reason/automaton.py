@@ -20,12 +20,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from huiyi.reason.forms import Forms, Tokens, normal
+from huiyi.reason.forms import ENDS, KINDS_OF_PAIN, Forms, Tokens, normal
 from huiyi.reason.slips import Slips
 
 _LONGEST = 24  # tokens; a longer name is found by its first ones
 _ORDERED = 4  # most parts of a name that may come in another order
-_ENDED = 3  # most tokens of a name whose end may stand for it
+_ENDED = 3  # most tokens of the beginning of a name whose end may stand for it
 _RUN = re.compile(r"[㐀-鿿]{2,}")
 _BACK = 24  # tokens that what was said before may lie behind, where only the end of a name is said
 _KINDS = ("part", "exact", "same", "order", "typo")
@@ -54,6 +54,7 @@ class Automaton:
     Args:
         names: The names. One without a letter or character is never found.
         forms: Which forms of words are the same.
+        own: Which names may have any character wrong; all if it is not said.
 
     Example:
         >>> automaton = Automaton(("stomach pain", "头痛"))
@@ -64,10 +65,10 @@ class Automaton:
 
     names: Sequence[str]
     forms: Forms = field(default_factory=Forms)
+    own: Sequence[bool] | None = None
     _trie: dict[Any, Any] = field(init=False, default_factory=dict)
     _bags: dict[tuple[str, ...], list[int]] = field(init=False, default_factory=dict)
     _keys: set[str] = field(init=False, default_factory=set)
-    _ends: set[str] = field(init=False, default_factory=set)
     _slips: Slips = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,11 +80,10 @@ class Automaton:
             if keys:
                 node.setdefault(None, []).append(number)
             self._keys.update(keys)
-            if 2 <= len(keys) <= _ENDED and len(keys[-1]) == 1 and not keys[-1].isascii():
-                self._ends.add(keys[-1])
             if 2 <= len(keys) <= _ORDERED and all(key.isascii() for key in keys):
                 self._bags.setdefault(tuple(sorted(keys)), []).append(number)
-        slips = Slips([normal(name) for name in self.names], self.forms.word_keys, self._keys)
+        own = [True] * len(self.names) if self.own is None else self.own
+        slips = Slips([normal(name) for name in self.names], own, self.forms.word_keys, self._keys)
         object.__setattr__(self, "_slips", slips)
 
     def read(self, text: str) -> Tokens:
@@ -94,7 +94,7 @@ class Automaton:
         """The names in a text, in order. No two are made of the same tokens, unless the names have the same form."""
         if not len(text):
             return []
-        found = [one for one in self._walked(text) if len(one.places) > 1 or text.stands_alone(one.places[0])]
+        found = [one for one in self._walked(text) if _is_word(text, one.places)]
         kept = _without_rivals([*found, *self._reordered(text), *self._parts(text)], text)
         taken = {place for one in kept for place in one.places}
         kept += _without_rivals(self._mended(text, taken), text)
@@ -118,21 +118,31 @@ class Automaton:
                             fronts.append((further, (*places, place)))
 
     def _parts(self, text: Tokens) -> Iterable[Found]:
-        """Names of which only the last character is said: ``胸口有点闷，不痛`` speaks of the chest."""
-        for end, key in enumerate(text.keys):
-            if key not in self._ends or not text.stands_alone(end):
+        """Names of which only the end is said: ``胸口有点闷，不痛`` speaks of the chest."""
+        for last, key in enumerate(text.keys):
+            if key not in ENDS:
                 continue
-            for start in range(end - 2, max(end - _BACK, -1), -1):
-                node, place = self._trie.get(text.keys[start]), start
-                while node is not None and place < end - 1:
-                    if names := node.get(key, {}).get(None, ()):
-                        yield from (Found(name, (end,), "part") for name in names)
-                        break
-                    place += 1
-                    node = node.get(text.keys[place])
-                else:
-                    continue
-                break
+            kind = last > 0 and key == "痛" and text.keys[last - 1] in KINDS_OF_PAIN
+            first = last - 1 if kind else last
+            if not text.stands_alone(first, last):
+                continue
+            ends = [(text.keys[first], key), (key,)] if kind else [(key,)]
+            for start in range(first - 1, max(first - _BACK, -1), -1):
+                if names := [name for end in ends for name in self._begun(text.keys[start:first], end)]:
+                    yield from (Found(name, tuple(range(first, last + 1)), "part") for name in names)
+                    break
+
+    def _begun(self, before: Sequence[str], end: Sequence[str]) -> list[int]:
+        """The names that begin with the first of some tokens, as many as there are, and have an end."""
+        node = self._trie
+        for key in before[:_ENDED]:
+            node = node.get(key, {})
+            left = node
+            for one in end:
+                left = left.get(one, {})
+            if found := left.get(None):
+                return list(found)
+        return []
 
     def _reordered(self, text: Tokens) -> Iterable[Found]:
         """Names of several English words whose parts come in another order."""
@@ -160,8 +170,17 @@ class Automaton:
             for start, end, name in self._slips.find(run[0]):
                 first = bisect_left(text.starts, run.start() + start)
                 last = bisect_left(text.starts, run.start() + end)
-                if text.starts[first] == run.start() + start and text.ends[last - 1] == run.start() + end:
+                if text.starts[first] != run.start() + start or text.ends[last - 1] != run.start() + end:
+                    continue
+                if end - start > 2 or text.stands_alone(first, last - 1):
                     yield Found(name, tuple(range(first, last)), "typo")
+
+
+def _is_word(text: Tokens, places: tuple[int, ...]) -> bool:
+    """Whether a name is a word there; one Chinese character is only where its neighbours allow it."""
+    first = places[0]
+    one = len(places) == 1 and text.ends[first] - text.starts[first] == 1
+    return not one or text.keys[first].isascii() or text.stands_alone(first, first)
 
 
 def _without(text: Tokens, taken: set[int]) -> str:

@@ -35,6 +35,10 @@ _BETWEEN = tuple(
     for kinds in (("often",), ("degree", "sensing", "where"), ("denying_zh",))
 )
 _ALONE_BEHIND, _ALONE_BEFORE = frozenset(_WORDS["alone"]["behind"]), frozenset(_WORDS["alone"]["before"])
+ENDS = frozenset(_WORDS["alone"]["ends"])
+"""Characters that may be the end of a name whose beginning was said before."""
+KINDS_OF_PAIN = frozenset(_WORDS["alone"]["kinds_of_pain"])
+"""Characters that may stand between such a beginning and 痛, and need not be in the name."""
 _MOST_BETWEEN = 3  # pieces of what may stand between two tokens of a name
 
 
@@ -72,11 +76,9 @@ class Tokens:
         """Whether no mark stands between a token and the next one."""
         return _BREAK.search(self.normal, self.ends[place], self.starts[place + 1]) is None
 
-    def stands_alone(self, place: int) -> bool:
-        """Whether a token is a word for itself: of one Chinese character, only where its neighbours allow it."""
-        start, end = self.starts[place], self.ends[place]
-        if end - start > 1 or self.keys[place].isascii():
-            return True
+    def stands_alone(self, first: int, last: int) -> bool:
+        """Whether some Chinese characters are a word for themselves, by what stands beside them."""
+        start, end = self.starts[first], self.ends[last]
         before, after = self.normal[start - 1 : start], self.normal[end : end + 1]
         return (before in _ALONE_BEHIND or not before.isalpha()) and (after in _ALONE_BEFORE or not after.isalpha())
 

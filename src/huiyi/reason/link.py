@@ -154,7 +154,11 @@ class Linker:
     _automaton: Automaton = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_automaton", Automaton([name.text for name in self.names], Forms(self.same)))
+        object.__setattr__(
+            self,
+            "_automaton",
+            Automaton([name.text for name in self.names], Forms(self.same), [name.share == 1.0 for name in self.names]),
+        )
 
     @classmethod
     def of(

@@ -58,6 +58,10 @@ _DENIES_AFTER_ZH = re.compile(
 _OVER_AFTER_ZH = re.compile(rf"(?:{_M}|[、和])*[^,。;!?\n没不未{_NEUTRAL}]{{0,8}}?{_zh('over_after')}")
 _DOUBTS_ZH, _STOPS_DOUBT_ZH = re.compile(_zh("doubts")), re.compile(_zh("stops_doubt"))
 _DOUBTS_AFTER_ZH = re.compile(f"(?:{_M}|[、和或])*{_zh('doubts_after')}")
+_EACH_TIME_ZH, _THEN = (
+    re.compile("(?:(?<![第唯万])一|只要一?|每次|一到)$"),
+    10,
+)  # 一咳嗽腰就痛: what brings it on is no complaint
 _ASKED_ZH = re.compile(_zh("asked"))
 _BEFORE_ZH, _BEFORE_ALONE_ZH = re.compile(_zh("before")), re.compile(_zh("before_alone"))
 _HAD_ZH, _GOES_ON_ZH = re.compile(_zh("had")), re.compile(_zh("goes_on"))
@@ -219,7 +223,7 @@ def _unusual(gap: str) -> list[str]:
 
 def _doubted(at: _Sentence) -> bool:
     """Whether a mention is only supposed, asked for or made a condition."""
-    if re.search("好像|似乎|可能|仿佛", at.inside):
+    if re.search("好像|似乎|可能|仿佛", at.inside) or (_EACH_TIME_ZH.search(at.before) and "就" in at.after[:_THEN]):
         return True
     if (cue := _last(_DOUBTS_ZH, at.whole)) and not _STOPS_DOUBT_ZH.search(at.whole, cue.end()):
         return True
@@ -239,7 +243,7 @@ def _over(at: _Sentence) -> bool:
     if cue := _last(_BEFORE_ZH, clause):
         gap = clause[cue.end() :]
         return not _GOES_ON_ZH.search(gap) and (
-            cue[0][:2] in ("既往", "病史", "曾经", "曾", "以前") or bool(_HAD_ZH.search(gap + rest))
+            cue[0][:2] in ("既往", "病史", "曾经", "曾", "以前") or bool(_HAD_ZH.search(gap + at.inside + rest))
         )
     if cue := _last(_BEFORE_EN, clause):
         return not _STOPS_EN.search(clause, cue.end())

@@ -65,11 +65,14 @@ class Slips:
 
     Args:
         names: The names, in small letters.
+        own: Which of them may have any character wrong.
         keys: Gives the tokens of an English word.
         known: The tokens that names are made of.
     """
 
-    def __init__(self, names: Sequence[str], keys: Callable[[str], tuple[str, ...]], known: set[str]) -> None:
+    def __init__(
+        self, names: Sequence[str], own: Sequence[bool], keys: Callable[[str], tuple[str, ...]], known: set[str]
+    ) -> None:
         self._keys, self._known = keys, known
         self._pairs: set[str] = set()
         self._heard: dict[tuple[int, ...], list[int]] = {}
@@ -77,7 +80,7 @@ class Slips:
         self._less: dict[str, list[str]] = {}
         self._names = names
         words: set[str] = set()
-        for number, name in enumerate(names):
+        for number, (name, is_own) in enumerate(zip(names, own, strict=True)):
             if name.isascii():
                 words.update(word for word in _WORD.findall(name) if len(word) > 4)
                 continue
@@ -85,7 +88,7 @@ class Slips:
             sounds = tuple(map(sound, name))
             if _HEARD[0] <= len(name) <= _HEARD[1] and -1 not in sounds:
                 self._heard.setdefault(sounds, []).append(number)
-            if _MENDED[0] <= len(name) <= _MENDED[1]:
+            if is_own and _MENDED[0] <= len(name) <= _MENDED[1]:
                 self._halves.setdefault((len(name), True, name[:2]), []).append(number)
                 self._halves.setdefault((len(name), False, name[-2:]), []).append(number)
         for word in words:
