@@ -24,6 +24,7 @@ from huiyi.reason.forms import ENDS, KINDS_OF_PAIN, Forms, Tokens, normal
 from huiyi.reason.slips import Slips
 
 _LONGEST = 24  # tokens; a longer name is found by its first ones
+_TRIED = 3  # parts of a name behind which all ways to go on are tried
 _ORDERED = 4  # most parts of a name that may come in another order
 _ENDED = 3  # most tokens of the beginning of a name whose end may stand for it
 _RUN = re.compile(r"[㐀-鿿]{2,}")
@@ -100,6 +101,11 @@ class Automaton:
         kept += _without_rivals(self._mended(text, taken), text)
         return sorted(kept, key=lambda one: (one.places, one.name))
 
+    def within(self, name: str) -> list[Found]:
+        """All names in a name, one within the other too, as they are and nothing between their parts."""
+        text = self.read(name)
+        return [one for one in self._walked(text) if _is_word(text, one.places) and one.kind != "same"]
+
     def _walked(self, text: Tokens) -> Iterable[Found]:
         """Names whose parts come in their order."""
         for start, key in enumerate(text.keys):
@@ -107,14 +113,20 @@ class Automaton:
             if node is None:
                 continue
             fronts: list[tuple[dict[Any, Any], tuple[int, ...]]] = [(node, (start,))]
+            met: set[tuple[int, int]] = set()  # one way to come to a token by the same parts is enough
             while fronts:
                 node, places = fronts.pop()
+                if (id(node), places[-1]) in met:
+                    continue
+                met.add((id(node), places[-1]))
                 for name in node.get(None, ()):
                     yield Found(name, places, _kind(text, places))
                 if len(node) > (None in node):
-                    for place in text.nexts(places[-1]):
-                        further = node.get(text.keys[place])
-                        if further is not None:
+                    nexts = text.nexts(places[-1])
+                    if len(places) >= _TRIED and nexts and text.keys[nexts[0]] in node:
+                        nexts = nexts[:1]  # words that may stand between, and belong to the name: no use in trying all
+                    for place in reversed(nexts):  # the nearest comes last, and is followed first
+                        if further := node.get(text.keys[place]):
                             fronts.append((further, (*places, place)))
 
     def _parts(self, text: Tokens) -> Iterable[Found]:

@@ -33,7 +33,7 @@ import numpy as np
 
 from huiyi.errors import DataError, OptionError
 from huiyi.reason.automaton import Automaton, Found
-from huiyi.reason.facts import LARGEST_TEXT, Source, written
+from huiyi.reason.facts import LARGEST_TEXT, Fact, Given, Source, written
 from huiyi.reason.forms import Forms, Tokens, normal
 from huiyi.reason.polarity import Pieces, Polarity, polarities
 
@@ -52,6 +52,7 @@ _CLAUSE_CHARACTERS = (3, 60)  # a shorter clause says too little, and a longer o
 _PART_OF_MORE = re.compile(
     r"的?(?:药|疫苗|胶囊|颗粒|冲剂|门诊|病毒|灵|检测|试剂|针剂)|\s?(?:medicines?|medications?|meds|pills?|tablets?|vaccines?|syrup|shots?)\b"
 )
+_NARROWER = 0.8  # weight of an entity being a kind of another whose name is a part of its own
 _NUMBER_ROWS = 256  # clauses compared with all names at a time
 
 
@@ -74,7 +75,7 @@ class LinkConfig:
     part: float = 0.9
     order: float = 0.9
     typo: float = 0.8
-    nearest: float = 0.8
+    nearest: float = 0.75
     synonyms: Mapping[str, float] = field(default_factory=lambda: {"Synonym": 0.9})
     kinds: Mapping[str, float] = field(default_factory=lambda: {"SaidFor": 0.9, "IsA": 0.7})
     words: str = "SameWord"
@@ -135,7 +136,7 @@ class Linker:
         same: Words that replace each other within names, the token first.
         config: See there.
         encode: Gives vectors of texts, each of length 1; or nothing, and names near in meaning are not looked for.
-        vectors: Vectors of the entities' names that no background gave, one row each.
+        vectors: Vectors of the names, one row each.
 
     Example:
         >>> linker = Linker.of(["headache", "fever", "咳嗽", "头晕"])
@@ -207,7 +208,7 @@ class Linker:
             for (entity, text), share in sorted(names.items(), key=lambda one: (one[0][0], -one[1], one[0][1]))
             if _is_name(text) and (len(text) > 1 or (share < 1 and not text.isascii()))
         )
-        vectors = None if encode is None else np.asarray(encode(_labels(kept)))
+        vectors = None if encode is None else np.asarray(encode([name.text.replace("_", " ") for name in kept]))
         return cls(known, kept, same, config, encode, vectors)
 
     def link(self, texts: Sequence[str]) -> list[tuple[Link, ...]]:
@@ -226,6 +227,35 @@ class Linker:
             for row, found in self._near(read, links):
                 links[row].append(found)
         return [tuple(sorted(some, key=lambda one: (one.start, one.end, one.entity))) for some in links]
+
+    def kinds(self, relation: str = "kind_of") -> list[Given]:
+        """Which entity is a kind of another one, as their names say: a name that holds another one is narrower.
+
+        With them a graph in which a disease has 阵发性腹痛 says something to those who speak of 腹痛. They are guesses;
+        their weights are the scores of the names, and 0.8 of it where there is more in the name.
+
+        Args:
+            relation: What the facts say of the two.
+
+        Example:
+            >>> [str(given.fact) for given in Linker.of(["dry cough", "cough", "fever"]).kinds()]
+            ["kind_of('dry cough', cough)"]
+        """
+        found: dict[Fact, float] = {}
+        for name in self.names:
+            if name.share < 1:
+                continue
+            for inner in self._automaton.within(name.text):
+                other = self.names[inner.name]
+                if other.entity == name.entity or len(other.text) < 2:
+                    continue
+                fact = Fact(relation, (self.entities[name.entity], self.entities[other.entity]))
+                same = self._automaton.forms.name_keys(name.text) == self._automaton.forms.name_keys(other.text)
+                found[fact] = max(found.get(fact, 0.0), other.share * (1.0 if same else _NARROWER))
+        return [
+            Given(fact, round(weight, 4), "names")
+            for fact, weight in sorted(found.items(), key=lambda one: str(one[0]))
+        ]
 
     def _named(self, text: str) -> list[Link]:
         """What a text mentions by name."""
@@ -279,13 +309,12 @@ class Linker:
                     clauses.setdefault(said, []).append((row, start, end))
         found: list[tuple[int, Link]] = []
         said_all = list(clauses)
-        places = np.array([place for place, _ in _labelled(self.names)], dtype=np.intp)
         for first in range(0, len(said_all), _NUMBER_ROWS):
             some = said_all[first : first + _NUMBER_ROWS]
             likeness = np.asarray(self.encode(some)) @ self.vectors.T  # (clauses, names)
             for said, column, cosine in zip(some, likeness.argmax(axis=1), likeness.max(axis=1), strict=True):
                 if cosine >= self.config.nearest:
-                    entity, score = self.entities[places[column]], round(min(float(cosine), 1.0), 4)
+                    entity, score = self.entities[self.names[column].entity], round(min(float(cosine), 1.0), 4)
                     found += [(row, Link(entity, a, b, said, score, "present")) for row, a, b in clauses[said]]
         return found
 
@@ -392,15 +421,6 @@ def _add(names: dict[tuple[int, str], float], entity: int, text: str, share: flo
 def _is_name(text: str) -> bool:
     """Whether a name can be looked for: with letters, and more than one character unless a background says so."""
     return any(char.isalpha() for char in text) and not text.startswith(("http:", "https:"))
-
-
-def _labelled(names: Sequence[Name]) -> list[tuple[int, str]]:
-    """The entities and names that an encoder reads."""
-    return [(name.entity, name.text) for name in names if name.share == 1.0]
-
-
-def _labels(names: Sequence[Name]) -> list[str]:
-    return [text.replace("_", " ") for _, text in _labelled(names)]
 
 
 def _pieces(tokens: Tokens, places: tuple[int, ...]) -> Pieces:

@@ -22,6 +22,7 @@ from itertools import combinations, pairwise
 
 _WORD = re.compile(r"[a-z]+")
 _VOWELS = frozenset("aeiouy")
+_WORDS = (5, 30)  # letters of a word in which a mistake is seen through
 _LONG_WORD = 9  # letters, from which on two mistakes are seen through
 _HEARD = (2, 8)  # characters of a name that may be written as it sounds
 _MENDED = (4, 10)  # characters of a name in which any one may be wrong
@@ -57,7 +58,7 @@ def sound(char: str) -> int:
         code = char.encode("gb2312")
     except UnicodeEncodeError:
         return -1
-    return bisect_right(_STARTS, code) - 1 if _STARTS[0] <= code <= _COMMON_END else -1
+    return -1 if code < _STARTS[0] or code > _COMMON_END else bisect_right(_STARTS, code) - 1
 
 
 class Slips:
@@ -82,7 +83,7 @@ class Slips:
         words: set[str] = set()
         for number, (name, is_own) in enumerate(zip(names, own, strict=True)):
             if name.isascii():
-                words.update(word for word in _WORD.findall(name) if len(word) > 4)
+                words.update(word for word in _WORD.findall(name) if _WORDS[0] <= len(word) <= _WORDS[1])
                 continue
             self._pairs.update(left + right for left, right in pairwise(name))
             sounds = tuple(map(sound, name))
@@ -106,7 +107,7 @@ class Slips:
                         yield start, start + size, name
             for size in range(_MENDED[0], _MENDED[1] + 1):
                 for of, is_head in ((start, True), (start + 2 - size, False)):
-                    if 0 <= of and of + size <= len(run):
+                    if of >= 0 and of + size <= len(run):
                         for name in self._halves.get((size, is_head, run[start : start + 2]), ()):
                             if self._slipped(run, of, self._names[name], most=1):
                                 yield of, of + size, name
@@ -115,7 +116,7 @@ class Slips:
         """Whether a name stands at a place but for some characters, which make no sense there."""
         said = run[start : start + len(name)]
         wrong = [place for place, char in enumerate(name) if char != said[place]]
-        if not 0 < len(wrong) <= most:
+        if not 1 <= len(wrong) <= most:
             return False
         return not any(
             said[place] in _NEVER_SLIPS
@@ -126,7 +127,11 @@ class Slips:
 
     def _mend(self, word: str) -> str | None:
         """The word of a name that an English word was meant to be, or nothing."""
-        if len(word) < 5 or not _WORD.fullmatch(word) or all(key in self._known for key in self._keys(word)):
+        if (
+            not _WORDS[0] <= len(word) <= _WORDS[1]
+            or not _WORD.fullmatch(word)
+            or all(key in self._known for key in self._keys(word))
+        ):
             return None
         near = {meant for less in (word, *_with_less(word)) for meant in self._less.get(less, ())}
         ranked = sorted((cost, meant) for meant in near if (cost := _cost(word, meant)) is not None)
