@@ -24,7 +24,7 @@ from huiyi.reason.forms import ENDS, KINDS_OF_PAIN, Forms, Tokens, normal
 from huiyi.reason.slips import Slips
 
 _LONGEST = 24  # tokens; a longer name is found by its first ones
-_TRIED = 3  # parts of a name behind which all ways to go on are tried
+_TRIED = 2  # parts of a name behind which all ways to go on are tried
 _ORDERED = 4  # most parts of a name that may come in another order
 _ENDED = 3  # most tokens of the beginning of a name whose end may stand for it
 _RUN = re.compile(r"[㐀-鿿]{2,}")
