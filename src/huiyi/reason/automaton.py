@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from huiyi.reason.forms import ENDS, KINDS_OF_PAIN, Forms, Tokens, normal
+from huiyi.reason.forms import EMPTY, ENDS, KINDS_OF_PAIN, Forms, Tokens, normal
 from huiyi.reason.slips import Slips
 
 _LONGEST = 24  # tokens; a longer name is found by its first ones
@@ -102,9 +102,14 @@ class Automaton:
         return sorted(kept, key=lambda one: (one.places, one.name))
 
     def within(self, name: str) -> list[Found]:
-        """All names in a name, one within the other too, as they are and nothing between their parts."""
+        """All names in a name, one within the other too, with nothing between their parts that says anything."""
         text = self.read(name)
-        return [one for one in self._walked(text) if _is_word(text, one.places) and one.kind != "same"]
+        return [
+            one
+            for one in self._walked(text)
+            if _is_word(text, one.places)
+            and all(text.keys[place] in EMPTY for place in {*range(one.places[0], one.places[-1])} - {*one.places})
+        ]
 
     def _walked(self, text: Tokens) -> Iterable[Found]:
         """Names whose parts come in their order."""

@@ -28,7 +28,8 @@ _ACHES = re.compile(r"([a-z]{3,})aches?")  # a headache is a pain in the head, a
 _BREAK = re.compile(r"[^\s\-‐‑–'’\"“”‘()（）/·*_~]")
 _JOINS = re.compile(r"[\s\-‐‑–'’\"“”‘*_~]*")
 
-_EMPTY = frozenset(_WORDS["empty"])
+EMPTY = frozenset(_WORDS["empty"])
+"""What names lose, where something else is left of them."""
 _BETWEEN_WORDS = frozenset(_WORDS["between"]["en"]) | frozenset(_WORDS["between"]["denying_en"])
 _BETWEEN = tuple(
     re.compile("|".join(piece for kind in kinds for piece in _WORDS["between"][kind]))
@@ -211,7 +212,7 @@ class Forms:
             (('short', 'breath'), ('腹', '痛'), ())
         """
         keys = tuple(self.tokens(name.replace("_", " ")).keys)
-        kept = tuple(key for key in keys if key not in _EMPTY)
+        kept = tuple(key for key in keys if key not in EMPTY)
         return kept if len(kept) > 1 or not any(key in ("部", "的") for key in keys) else keys
 
 

@@ -31,7 +31,7 @@ Pieces = tuple[tuple[int, int], ...]
 """Where the pieces of a mention begin and end; what lies between two of them is not its own."""
 
 _MENTION, _NEUTRAL = "\ue000", "\ue001"  # stand for a character of a mention, and of what only looks like a cue
-_REACH = 120  # characters to either side beyond which nothing acts
+_REACH = 80  # characters to either side beyond which nothing acts
 _PASSED_ZH, _PASSED_EN, _PASSED_NEAR_EN = 3, 3, 2  # characters, or words, besides the usual ones that a denial passes
 _SENTENCE = re.compile(r"[。!?;\n\r…]|\.(?=\s|$)")
 _CUES = tomllib.loads(resources.files("huiyi.reason").joinpath("words", "cues.toml").read_text("utf-8"))
@@ -241,8 +241,8 @@ def _over(at: _Sentence) -> bool:
     rest = re.split("[,。]", at.after, maxsplit=1)[0]
     if cue := _last(_BEFORE_ZH, clause):
         gap = clause[cue.end() :]
-        return not _GOES_ON_ZH.search(gap) and (
-            cue[0][:2] in ("既往", "病史", "曾经", "曾", "以前") or bool(_HAD_ZH.search(gap + at.inside + rest))
+        return not _GOES_ON_ZH.search(gap) and bool(
+            _BEFORE_ALONE_ZH.match(cue[0]) or _HAD_ZH.search(gap + at.inside + rest)
         )
     if cue := _last(_BEFORE_EN, clause):
         return not _STOPS_EN.search(clause, cue.end())

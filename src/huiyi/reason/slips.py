@@ -30,6 +30,8 @@ _NEVER_SLIPS = frozenset(
     "是有没不的了得地着过我你他她它们这那也都就还又再很太真好吃喝要想会能在到去来从把被让说和跟但可因所以个一二三四五六七八九十"
     "天月年时分医生请问吗么呢吧啊上下左右前后里外大小多少急快慢高低轻重男女老新旧冷热干湿红黄白黑青紫早晚"
 )
+# Where one of these stands for another, something else is meant, unless they sound alike.
+_PLACES = frozenset("头脑面眼耳鼻口唇舌牙喉咽颈胸乳心肺肝胆胃肠脾肾腹腰背肩肘腕手指膝足脚趾腿骨皮肤血尿便痰汗泪")
 # GB 2312 has its common characters in the order of their pinyin. These are the first of each of the 396 syllables.
 _FIRST_OF_SYLLABLE = (
     "啊埃鞍肮凹芭白斑邦苞杯奔崩逼鞭标鳖彬兵玻捕擦猜餐苍操厕层插拆搀昌超车郴撑吃充抽初揣川疮吹春戳疵聪"
@@ -120,6 +122,7 @@ class Slips:
             return False
         return not any(
             said[place] in _NEVER_SLIPS
+            or ({said[place], name[place]} <= _PLACES and sound(said[place]) != sound(name[place]))
             or said[max(place - 1, 0) : place + 1] in self._pairs
             or said[place : place + 2] in self._pairs
             for place in wrong
