@@ -184,6 +184,7 @@ def test_everyday_words_are_said_for_entities_at_a_lower_score() -> None:
     assert links[0].score < 1
     assert found(linker, "不拉，没吐") == "腹泻-"
     assert found(linker, "拉着手走") == ""
+    assert found(linker, "a run, two runs") == ""
     assert found(Linker.of(["腹泻"]), text) == ""
 
 

@@ -213,7 +213,7 @@ class Forms:
         """
         keys = tuple(self.tokens(name.replace("_", " ")).keys)
         kept = tuple(key for key in keys if key not in EMPTY)
-        return kept if len(kept) > 1 or not any(key in ("部", "的") for key in keys) else keys
+        return keys if len(kept) == 1 else kept  # "the runs" are no run
 
 
 def _bare(word: str) -> str:
