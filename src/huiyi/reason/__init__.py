@@ -5,6 +5,7 @@ from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
 from huiyi.reason.domain import Domain
 from huiyi.reason.drawing import draw
+from huiyi.reason.everyday import everyday
 from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfig
 from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.findings import Findings, Observed
@@ -46,6 +47,7 @@ __all__ = [
     "close",
     "contradictions",
     "draw",
+    "everyday",
     "prove",
     "replay",
 ]
