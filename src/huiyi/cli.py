@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -263,8 +263,8 @@ def decide(
     model = load(folder)
     if (proof or svg) and model.reasoner is None:
         raise OptionError(
-            "--proof: the model was trained without knowledge, so nothing is proved; expected one trained with "
-            "--knowledge. Leave the option out"
+            f"{'--proof' if proof else '--svg'}: the model was trained without knowledge, so nothing is proved; "
+            "expected one trained with --knowledge. Leave the option out"
         )
     if said is not None and _is_file(said):
         if field or answer or image or audio or svg:
@@ -273,7 +273,11 @@ def decide(
                 "Leave them out"
             )
         columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
-        _decide_file(model, read(said, columns, skip_bad=skip_bad), explain=explain, prove=proof, skip_bad=skip_bad)
+        table = read(said, columns, skip_bad=skip_bad)
+        if model.reasoner is not None and not fields and (told := model.reasoner.takes.intersection(table.left_out)):
+            columns = replace(columns, fields=(*columns.fields, *sorted(told)))
+            table = read(said, columns, skip_bad=skip_bad)
+        _decide_file(model, table, explain=explain, prove=proof, skip_bad=skip_bad)
         return
     if said == "-":
         said = sys.stdin.read()
@@ -345,8 +349,6 @@ def demo(
     lang: Language = "en",
 ) -> None:
     """Train on the built-in service desk, measure, and show what it decides."""
-    from dataclasses import replace
-
     from huiyi.data.desk import FOLDER, desk
     from huiyi.evaluate import evaluate as run
     from huiyi.evaluate import figures_table, write_report
@@ -486,12 +488,12 @@ def _check_fields(record: Record, model: Model) -> None:
     from huiyi.data.columns import listed
     from huiyi.errors import did_you_mean
 
-    known = [*model.fields, *(() if model.reasoner is None else model.reasoner.domain.questions)]
+    known = [*model.fields, *(() if model.reasoner is None else sorted(model.reasoner.takes))]
     for name in record.fields:
         if name not in known:
             raise OptionError(
                 f"--field {name}=…: the model has learnt from no field of that name; expected some of: "
-                f"{listed(known)}.{did_you_mean(name, known)}"
+                f"{listed(list(dict.fromkeys(known)))}.{did_you_mean(name, known)}"
             )
 
 

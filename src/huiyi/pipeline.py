@@ -32,6 +32,7 @@ from huiyi.perceive import (
 )
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.reason import Proof, Reasoner
+from huiyi.reason.facts import written
 from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import Context, Decision, Inference, Intents, Record, Span, Task, Turn, source_of
 
@@ -260,8 +261,8 @@ class Model:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The form fields that it has learnt from."""
-        return self.perception.fields
+        """The form fields that it has learnt from, or whose rules it was given."""
+        return tuple(dict.fromkeys([*self.perception.fields, *(self.reasoner.fields if self.reasoner else ())]))
 
     @property
     def promise(self) -> Promise:
@@ -344,43 +345,58 @@ class Model:
         )
 
     def _concluded(
-        self, inferences: Mapping[str, Inference], told: Mapping[str, Sequence[Decision]], *, prove: bool
-    ) -> tuple[Decision, ...]:
-        """Decisions on the first task, with the action that rules conclude, or the question that would settle it."""
-        assert self.reasoner is not None, "there is knowledge to conclude from"
-        first = inferences[self.task.name]
-        found = []
-        for row, (case, decision) in enumerate(zip(first.facts, told[self.task.name], strict=True)):
-            conclusion = self.reasoner.conclude(case, {name: some[row] for name, some in told.items()})
-            more: dict[str, Any] = {}
-            if decision.kind == "act" and conclusion.action is not None:
-                more["action"] = str(conclusion.action.arguments[-1])
-            elif decision.kind == "act":
-                question = self.reasoner.missing(conclusion, language_of(case.record.text or ""))
-                more |= {} if question is None else {"kind": "clarify", "question": question}
-            if prove:
-                proofs = self.reasoner.proofs(first, row, decision, conclusion)
-                more["proofs"] = tuple(proof.to_json() for proof in proofs)
-            found.append(replace(decision, **more))
-        return tuple(found)
+        self,
+        reasoner: Reasoner,
+        inferences: Mapping[str, Inference],
+        told: Mapping[str, Sequence[Decision]],
+        *,
+        prove: bool,
+    ) -> dict[str, tuple[Decision, ...]]:
+        """Decisions, of which those on the first task have the action that rules conclude, or ask what settles it."""
+        found: dict[str, list[Decision]] = {name: [] for name in told}
+        for row, case in enumerate(inferences[self.task.name].facts):
+            decisions = {name: some[row] for name, some in told.items()}
+            conclusion = reasoner.conclude(case, decisions)
+            first = decisions[self.task.name]
+            if first.kind == "act" and conclusion.action is not None:
+                first = replace(first, action=written(conclusion.action.arguments[-1]))
+            elif first.kind == "act":
+                question = reasoner.missing(conclusion, language_of(case.record.text or ""))
+                first = first if question is None else replace(first, kind="clarify", question=question)
+            for name, decision in {**decisions, self.task.name: first}.items():
+                proofs = reasoner.proofs(inferences[name], row, decision, conclusion) if prove else ()
+                told_why = tuple(proof.to_json() for proof in proofs) if prove else None
+                found[name].append(replace(decision, proofs=told_why))
+        return {name: tuple(some) for name, some in found.items()}
 
     def replay(self, record: Record | str, decision: Decision) -> tuple[str, ...]:
-        """Check the proofs of a decision on a record against the facts and rules of the model as they are now.
+        """Check the proofs of a decision on a record against the record, and the facts and rules, as they are now.
+
+        Rules that speak of today go by the time of the record, and where it has none, by the day of the check.
 
         Returns:
-            What is wrong, one line each; nothing when every step of every proof holds.
+            What is wrong, one line each; nothing when every step of every proof holds, and all that was decided by
+            facts and rules is proved.
 
         Raises:
-            OptionError: The model has no knowledge, or the decision has no proofs because none were asked for.
+            OptionError: The model has no knowledge, does not do the task, or the decision has no proofs because none
+                were asked for.
         """
         if self.reasoner is None or decision.proofs is None:
             raise OptionError(
                 "there are no proofs to replay; expected a model trained with knowledge, and a decision with proofs. "
                 "Decide with prove=True"
             )
-        (case,) = self.reasoner.read(self.perceive([_as_record(record)]))
-        conclusion = self.reasoner.conclude(case, decision.tasks or {decision.task: decision})
-        return self.reasoner.replay([Proof.from_json(dict(proof)) for proof in decision.proofs], conclusion)
+        self.of(decision.task)
+        decisions = {**decision.tasks, decision.task: decision}
+        inferences = self._inferences(self.perceive([_as_record(record)]))
+        conclusion = self.reasoner.conclude(inferences[decision.task].facts[0], decisions)
+        failures: list[str] = []
+        for name, inference in inferences.items():
+            if (own := decisions.get(name)) is not None:
+                proofs = [Proof.from_json(dict(proof)) for proof in own.proofs or ()]
+                failures += self.reasoner.replay(proofs, inference, 0, own, conclusion)
+        return tuple(failures)
 
     def shares(self, context: Context, decisions: Sequence[Decision]) -> tuple[Mapping[str, float], ...]:
         """How much each source of the records added to the probabilities of decisions on one task. See ``Decision``.
@@ -430,7 +446,7 @@ class Model:
         inferences = self._inferences(context)
         told = {name: self.choose(context, inference) for name, inference in inferences.items()}
         if self.reasoner is not None:
-            told[self.task.name] = self._concluded(inferences, told, prove=prove)
+            told = self._concluded(self.reasoner, inferences, told, prove=prove)
         if context.readings:
             told = {name: _with_readings(decisions, context) for name, decisions in told.items()}
         if explain:
@@ -513,7 +529,7 @@ class Model:
             skills,
             summary=manifest["training"],
             examples=[_record(row) for row in documents.get("examples.json", ())],
-            reasoner=Reasoner.from_arrays(arrays, known, tasks, perception.fields) if known else None,
+            reasoner=Reasoner.from_arrays(arrays, known, tasks) if known else None,
             sha256=sha256,
         )
 

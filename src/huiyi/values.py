@@ -224,6 +224,7 @@ class Context:
         tokens: Of some signals, what is perceived of each unit of the texts:
             words, or the characters of scripts without spaces.
         readings: What was read in pictures (``ocr``) or heard in recordings (``speech``) of each record.
+        left_out: Sources that the records may have, and that are not to be listened to. See ``only``.
     """
 
     records: Sequence[Record]
@@ -231,6 +232,7 @@ class Context:
     present: Array
     tokens: Mapping[str, Ragged] = field(default_factory=lambda: _NOTHING)
     readings: Mapping[str, Sequence[Reading | None]] = field(default_factory=lambda: _NOTHING)
+    left_out: Collection[str] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -249,14 +251,16 @@ class Context:
         import numpy as np
 
         kept = np.array([source_of(signal) in sources for signal in self.signals], dtype=bool)
-        return replace(self, present=self.present & kept)
+        left_out = (*self.left_out, *(source for source in self.sources if source not in sources))
+        return replace(self, present=self.present & kept, left_out=left_out)
 
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""
         signals = {name: signal[which] for name, signal in self.signals.items()}
         tokens = {name: units.take(which) for name, units in self.tokens.items()}
         readings = {name: [read[row] for row in which] for name, read in self.readings.items()}
-        return Context([self.records[row] for row in which], signals, self.present[which], tokens, readings)
+        records = [self.records[row] for row in which]
+        return Context(records, signals, self.present[which], tokens, readings, self.left_out)
 
 
 @dataclass(frozen=True, eq=False)

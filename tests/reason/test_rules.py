@@ -221,3 +221,12 @@ def test_comparisons_and_ages() -> None:
     assert not compare(">=", date(2026, 1, 1), 3)
     assert compare("!=", "a", None) is False
     assert str(Comparison("<", Variable("x"), 3)) == "?x < 3"
+
+
+def test_rules_without_a_name_are_counted_through_all_texts() -> None:
+    rules = Rules.of_texts({"a.rules": "b(?x) :- c(?x).", "d.rules": "b(?x) :- e(?x).  :- b(?x), c(?x)."})
+    assert {name: rule.source for name, rule in rules.by_name.items()} == {
+        "b 1": "a.rules, line 1",
+        "b 2": "d.rules, line 1",
+        "constraint 1": "d.rules, line 1",
+    }

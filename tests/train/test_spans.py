@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,29 @@ def test_texts_longer_than_a_window_are_named_and_read_to_their_end(config: Trai
     assert notice.startswith("of 1 long texts")
     (units,) = model.perceive([record]).tokens.values()
     assert len(units.values) == len(text.split())
+
+
+def test_rules_speak_of_spans_and_intents(model: Model, tmp_path: Path) -> None:
+    pytest.importorskip("pyoxigraph", reason="knowledge needs the extra reason")
+    from huiyi.reason import Domain, Fact, Knowledge, Proof, Reasoner
+
+    knowledge = Knowledge()
+    knowledge.add([Fact("has_airport", (place,)) for place in PLACES])
+    rules = "do(request, book) :- intent(request, fly), place(request, ?where), has_airport(?where)."
+    reasoner = Reasoner(Domain(knowledge, {"desk.rules": rules}), model.tasks, [])
+    knowing = Model(model.perception, model.skills, summary=model.summary, reasoner=reasoner)
+    text = "fly me to new york friday"
+    decision = knowing.decide(text, prove=True)
+    place = next(span for span in decision.tasks["tags"].spans if span.label == "place")
+    assert (decision.kind, decision.action) == ("act", "book")
+    (proof,) = decision.proofs or ()
+    assert {"place(request, 'new york')", "intent(request, fly)"} <= {
+        str(step.fact) for step in Proof.from_json(dict(proof)).given
+    }
+    assert knowing.replay(text, decision) == ()
+    moved = replace(decision.tasks["tags"], spans=(replace(place, start=place.start + 1),))
+    assert knowing.replay(text, replace(decision, tasks={**decision.tasks, "tags": moved})) != ()
+    knowing.save(tmp_path / "model")
+    assert huiyi.load(tmp_path / "model").decide(text).action == "book"
+    knowing.of("intent").save(tmp_path / "one")
+    assert huiyi.load(tmp_path / "one").decide(text).action is None, "of what it does not look for nothing is known"

@@ -28,8 +28,9 @@ _SAID = {
 
 
 def proofs_of(decision: Decision) -> tuple[Proof, ...]:
-    """The proofs that a decision carries; none where none were asked for."""
-    return tuple(Proof.from_json(dict(proof)) for proof in decision.proofs or ())
+    """The proofs that a decision carries, of all its tasks; none where none were asked for."""
+    others = [own for name, own in decision.tasks.items() if name != decision.task]
+    return tuple(Proof.from_json(dict(proof)) for own in (*others, decision) for proof in own.proofs or ())
 
 
 def proofs_in_words(model: Model, record: Record, decision: Decision, language: str) -> list[str]:

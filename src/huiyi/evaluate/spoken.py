@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 from huiyi.evaluate.wording import wording
@@ -19,7 +21,7 @@ _KINDS = {
         "unheard": "there is nothing in it that the model listens to",
         "counted": "what counted: ",
         "do": "what to do",
-        "answer": "  (to reply: --answer {}=…)",
+        "answer": "  (to reply: --answer {})",
         "ocr": "read in the picture: “{}”",
         "speech": "heard in the recording: “{}”",
     },
@@ -31,7 +33,7 @@ _KINDS = {
         "unheard": "其中没有模型能感知的内容",
         "counted": "依据：",
         "do": "应当",
-        "answer": "  （回答：--answer {}=…）",
+        "answer": "  （回答：--answer {}）",
         "ocr": "图中文字：“{}”",
         "speech": "语音内容：“{}”",
     },
@@ -79,7 +81,9 @@ def _one_in_words(decision: Decision, model: Model, task: Task, text: str, langu
             lines += [f"  {other}"]
         else:
             lines += [f"  {option}" for option in decision.question.options]
-            lines += [words["answer"].format(decision.question.about)]
+            reply = f"{decision.question.about}=…"
+            is_one_word = re.fullmatch(r"[\w=…]+", reply) is not None  # to a shell
+            lines += [words["answer"].format(reply if is_one_word else shlex.quote(reply))]
     if decision.action is not None:
         action = decision.action
         called = action if model.reasoner is None else model.reasoner.label(action, language)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.errors import DataError
 from huiyi.reason.evidence import Account, Evidence
-from huiyi.reason.facts import Fact, Source
+from huiyi.reason.facts import Fact, normal
 from huiyi.reason.proof import EVIDENCE, Proof, Step
 from huiyi.reason.request import DENIES, MENTIONS, REQUEST
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from huiyi.values import Array
 
 _TOLERANCE = 1e-6
+_SAME_PRIOR = 1e-4
+"""Of probabilities that were told in another batch: encoders count in 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,8 @@ class Belief:
     def revise(self, probabilities: Array, states: Sequence[Mapping[str, bool]]) -> Array:
         """Probabilities once findings are known.
 
-        What the labels have together that the graph speaks of stays; how they share it changes. A record of which no
-        finding is known keeps what it has.
+        What the labels have together that the graph speaks of stays; how they share it changes. A record of which
+        nothing is known that says anything keeps what it has.
 
         Args:
             probabilities: Of all labels, shape (n, k).
@@ -58,11 +59,12 @@ class Belief:
         revised = np.array(probabilities, dtype=np.float64)
         prior = revised[:, self.columns]
         mass = prior.sum(axis=1)
-        known = np.array([bool(some) for some in states], dtype=bool)
-        rows = np.flatnonzero(known & (mass > 0))
-        if self.evidence.trust > 0 and len(rows):
-            observed = self.evidence.findings.observe([states[int(row)] for row in rows])
-            found = self.evidence.revise(prior[rows] / mass[rows, None], observed)
+        if not self.evidence.trust:
+            return revised
+        observed = self.evidence.findings.observe(states)
+        rows = np.flatnonzero(observed.says_something & (mass > 0))
+        if len(rows):
+            found = self.evidence.revise(prior[rows] / mass[rows, None], observed.rows(rows))
             revised[np.ix_(rows, self.columns)] = found * mass[rows, None]
         return revised
 
@@ -72,7 +74,6 @@ class Belief:
         states: Mapping[str, bool],
         label: str,
         shown: Callable[[Fact], Proof],
-        graph: Source,
     ) -> Proof | None:
         """Why a label is as probable as it is; nothing where findings have no part in it.
 
@@ -80,26 +81,19 @@ class Belief:
             probabilities: Of all labels before, shape (k,).
             states: Finding to whether it is there.
             label: The label.
-            shown: Proves what the request says of a finding.
-            graph: Where facts on candidates come from.
+            shown: Proves what the request says of a finding, and a fact of the graph.
         """
+        if not self.counts(probabilities, states, label):
+            return None
         prior = np.asarray(probabilities, dtype=np.float64)[self.columns]
-        if label not in self.labels or not states or not self.evidence.trust or not prior.sum():
-            return None
         account = self._account(prior, states, label)
-        if not account.contributions:
-            return None
         steps: list[Step] = []
         because: list[int] = []
-        for contribution in account.contributions:
-            relation = MENTIONS if states[contribution.finding] else DENIES
-            for proof in (shown(Fact(relation, (REQUEST, contribution.finding))), _given(contribution.fact, graph)):
-                if proof is not None:
-                    moved = [replace(one, because=tuple(n + len(steps) for n in one.because)) for one in proof.steps]
-                    steps += moved
-                    because.append(len(steps) - 1)
+        for fact in self._grounds(account, states):
+            steps += [replace(one, because=tuple(n + len(steps) for n in one.because)) for one in shown(fact).steps]
+            because.append(len(steps) - 1)
         last = Step(
-            Fact(self.task, (REQUEST, label)),
+            self.says(label),
             self._probability(prior, states, label),
             EVIDENCE,
             tuple(because),
@@ -108,27 +102,53 @@ class Belief:
         )
         return Proof((*steps, last))
 
-    def replay(self, step: Step, before: Sequence[Step]) -> list[str]:
-        """What is wrong with a step that says how probable a label is; nothing where it can be worked out again."""
-        states = {
-            str(one.fact.arguments[1]): one.fact.relation == MENTIONS
-            for one in before
-            if one.fact.relation in (MENTIONS, DENIES)
-        }
-        label = str(step.fact.arguments[-1])
-        if tuple(step.bindings) != self.labels:
-            return [f"the labels that the graph speaks of are no longer those of the step on {label!r}"]
-        prior = np.array([float(share) for share in step.bindings.values()])  # type: ignore[arg-type]
-        try:
-            account = self._account(prior, states, label)
-        except DataError as error:
-            return [str(error)]
+    def replay(self, step: Step, before: Sequence[Step], probabilities: Array, states: Mapping[str, bool]) -> list[str]:
+        """What is wrong with a step that says how probable a label is; nothing where it can be worked out again.
+
+        Args:
+            step: The step.
+            before: Those it rests on.
+            probabilities: Of all labels before, shape (k,), as they are now.
+            states: Finding to whether it is there, as the record says now.
+        """
+        label = next((name for name in self.labels if self.says(name) == step.fact), None)
+        if label is None or step.absent or step.sources:
+            return [f"{step.fact} is nothing that findings say"]
+        prior = np.asarray(probabilities, dtype=np.float64)[self.columns]
+        told = [step.bindings.get(name) for name in self.labels]
+        shares = np.array([share if isinstance(share, int | float) else np.nan for share in told], dtype=np.float64)
+        are_shares = len(step.bindings) == len(self.labels) and bool((shares >= 0).all()) and shares.sum() > 0
+        if not are_shares or not np.allclose(shares, prior, rtol=0, atol=_SAME_PRIOR):
+            return [f"the probabilities before the step on {label!r} are others"]
+        account = self._account(shares, states, label)
+        if {one.fact for one in before} != set(self._grounds(account, states)):
+            return [f"the findings that {label!r} rests on are others"]
         if _told(account) != step.comparisons:
             return [f"the findings add something else to {label!r} by now"]
-        probability = self._probability(prior, states, label)
-        if not isclose(probability, step.weight, abs_tol=_TOLERANCE):
+        probability = self._probability(shares, states, label)
+        if not isclose(probability, step.weight, rel_tol=0, abs_tol=_TOLERANCE):
             return [f"the probability of {label!r} is {probability:.4f}, not {step.weight:.4f}"]
         return []
+
+    def counts(self, probabilities: Array, states: Mapping[str, bool], label: str) -> bool:
+        """Whether findings have a part in how probable a label is."""
+        prior = np.asarray(probabilities, dtype=np.float64)[self.columns]
+        if label not in self.labels or not self.evidence.trust or not prior.sum():
+            return False
+        return bool(self._account(prior, states, label).contributions)
+
+    def says(self, label: str) -> Fact:
+        """That a label is meant."""
+        return normal(Fact(self.task, (REQUEST, label)))
+
+    def _grounds(self, account: Account, states: Mapping[str, bool]) -> list[Fact]:
+        """What a probability rests on: what the request says of each finding, and the fact of the graph."""
+        return [
+            fact
+            for one in account.contributions
+            for fact in (said_of(one.finding, states[one.finding]), one.fact)
+            if fact is not None
+        ]
 
     def _account(self, prior: Array, states: Mapping[str, bool], label: str) -> Account:
         candidate = self.evidence.candidates[self.labels.index(label)]
@@ -140,9 +160,9 @@ class Belief:
         return float(found[self.labels.index(label)] * prior.sum())
 
 
-def _given(fact: Fact | None, graph: Source) -> Proof | None:
-    """A fact of the graph as a proof of one step."""
-    return None if fact is None else Proof((Step(fact, graph.weight(fact), sources=graph.sources(fact)[:1]),))
+def said_of(finding: str, there: bool) -> Fact:
+    """What a request says of a finding."""
+    return normal(Fact(MENTIONS if there else DENIES, (REQUEST, finding)))
 
 
 def _told(account: Account) -> tuple[str, ...]:

@@ -14,16 +14,17 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import DataError
+from huiyi.errors import DataError, did_you_mean
 from huiyi.reason.evidence import EvidenceConfig
-from huiyi.reason.facts import Fact, Given, written
+from huiyi.reason.facts import Fact, Given, Source, Sources, Statements, written
 from huiyi.reason.graph import Knowledge
-from huiyi.reason.rules import Rules
+from huiyi.reason.rules import Rules, text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,24 +44,31 @@ class Domain:
     Attributes:
         knowledge: The facts.
         texts: The rules as they were written: name of the file, and what stands in it.
+        rules: The rules, and those that the graph's RDFS and OWL stand for.
+        facts: All facts: those of the graph, and those among the rules.
+
+    Raises:
+        DataError: Rules cannot be read, or a fact that says how the rest is used says it wrongly.
 
     Example:
         >>> domain = Domain(Knowledge(), {"desk.rules": "hidden(illness).  mortal(?x) :- human(?x)."})
-        >>> domain.hides("illness"), domain.hides("mood"), len(domain.rules.rules)
-        (True, False, 1)
+        >>> domain.hidden, len(domain.rules.rules)
+        (('illness',), 1)
     """
 
     knowledge: Knowledge
     texts: Mapping[str, str] = field(default_factory=dict)
     rules: Rules = field(init=False)
+    facts: Source = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = [Rules.parse(text, source=name) for name, text in self.texts.items()]
-        object.__setattr__(self, "rules", Rules.joined([*parts, Rules.of_schema(self.knowledge)]))
+        rules = Rules.joined([Rules.of_texts(self.texts), Rules.of_schema(self.knowledge)])
+        object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "facts", Sources(self.knowledge, Statements(rules.facts)))
         self._check_uses()
 
     @classmethod
-    def read(cls, files: Iterable[str | os.PathLike[str]]) -> Domain:
+    def read(cls, files: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> Domain:
         """Read files of facts, and of rules, whose names end in ``.rules``.
 
         Raises:
@@ -68,28 +76,28 @@ class Domain:
             DataError: A file cannot be read; the message names the line.
         """
         knowledge, texts = Knowledge(), {}
-        for file in map(Path, files):
-            if file.name.endswith(RULES):
-                if file.name in texts:
-                    raise DataError(f"{file.name} is there twice. Expected files of different names: rename one.")
-                Rules.read(file)
-                texts[file.name] = file.read_text(encoding="utf-8-sig")
-            else:
+        for file in map(Path, [files] if isinstance(files, str | os.PathLike) else files):
+            if file.suffix.lower() != RULES:
                 knowledge.read(file)
+            elif file.name in texts:
+                raise DataError(f"{file.name} is there twice. Expected files of different names: rename one.")
+            else:
+                texts[file.name] = text_of(file)
         return cls(knowledge, texts)
 
-    @property
+    @cached_property
     def evidence(self) -> EvidenceConfig:
         """Which relations say what candidates bring: those of facts of ``evidence``, or else the usual ones."""
         given = {written(fact.arguments[0]): fact.arguments[1] for fact in self._uses(EVIDENCE)}
         return EvidenceConfig(relations=given) if given else EvidenceConfig()  # type: ignore[arg-type]
 
-    def hides(self, task: str) -> bool:
-        """Whether people cannot tell the labels of a task themselves."""
-        return any(written(fact.arguments[0]) == task for fact in self._uses(HIDDEN))
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """The tasks whose labels people cannot tell themselves."""
+        return tuple(written(fact.arguments[0]) for fact in self._uses(HIDDEN))
 
-    @property
-    def questions(self) -> dict[str, dict[str, str]]:
+    @cached_property
+    def questions(self) -> Mapping[str, Mapping[str, str]]:
         """Relations of the request that may be asked for: language to the words, in the order they were written."""
         found: dict[str, dict[str, str]] = {}
         for fact in self._uses(ASK):
@@ -120,11 +128,35 @@ class Domain:
         return [given.fact for given in self.rules.facts if given.fact.relation == relation]
 
     def _check_uses(self) -> None:
-        """Refuse facts that say how the rest is used, and say it wrongly."""
+        """Refuse what says how the rest is used, and says it wrongly."""
         for given in self.rules.facts:
-            fact = given.fact
-            if (expected := _expected(fact)) is not None:
-                raise DataError(f"{_where(given)}{fact} cannot be used. Expected {expected}: correct it.")
+            if (expected := _expected(given.fact)) is not None:
+                raise DataError(f"{_where(given)}{given.fact} cannot be used. Expected {expected}: correct it.")
+        for rule in self.rules.rules:
+            if rule.head is not None and rule.head.relation in (EVIDENCE, HIDDEN, ASK):
+                raise DataError(
+                    f"{rule.source}: {rule.head.relation} says how the rest is used, so it cannot follow from a rule. "
+                    "Expected it as a fact: write one for each."
+                )
+            if rule.name == EVIDENCE:
+                raise DataError(
+                    f"{rule.source}: {EVIDENCE!r} is what proofs call what is weighed, not a rule. "
+                    "Expected another name: rename it after '@rule'."
+                )
+        brought = {name for name, arities in self.facts.relations().items() if 2 in arities}
+        for relation in self.evidence.relations if self._uses(EVIDENCE) else ():
+            if relation not in brought:
+                raise DataError(
+                    f"{EVIDENCE}({relation}, …) changes nothing: there is no fact of {relation!r}."
+                    f"{did_you_mean(relation, sorted(brought))} Expected a relation of the graph: correct its name."
+                )
+        spoken = {name for name, arguments in self.rules.keys if arguments == 2}
+        for relation in self.questions:
+            if relation not in spoken:
+                raise DataError(
+                    f"{ASK}({relation}, …) changes nothing: no rule speaks of {relation!r}."
+                    f"{did_you_mean(relation, sorted(spoken))} Expected a relation of the rules: correct its name."
+                )
 
 
 def _expected(fact: Fact) -> str | None:

@@ -139,6 +139,44 @@ class Statements:
         return max((given.weight for given in self._given.get(normal(fact), ())), default=0.0)
 
 
+class Sources:
+    """Several sources as one.
+
+    Args:
+        parts: The sources.
+
+    Example:
+        >>> note = Given(Fact("used", ("o1",)), 0.5, "a note")
+        >>> both = Sources(Statements([note]), Statements([note.fact]))
+        >>> both.weight(Fact("used", ("o1",))), both.sources(Fact("used", ("o1",)))
+        (1.0, ('a note', 'given'))
+    """
+
+    def __init__(self, *parts: Source) -> None:
+        self._parts = parts
+
+    def relations(self) -> dict[str, frozenset[int]]:
+        """The relations there are, and with how many arguments each."""
+        found: dict[str, frozenset[int]] = {}
+        for part in self._parts:
+            for name, arities in part.relations().items():
+                found[name] = found.get(name, frozenset()) | arities
+        return found
+
+    def facts(self, keys: Collection[Key] | None = None) -> Iterator[tuple[Fact, float]]:
+        """The facts of some relations, or of all, with their weights."""
+        for part in self._parts:
+            yield from part.facts(keys)
+
+    def sources(self, fact: Fact) -> tuple[str, ...]:
+        """Where a fact came from; empty when it is not there."""
+        return tuple(dict.fromkeys(one for part in self._parts for one in part.sources(fact)))
+
+    def weight(self, fact: Fact) -> float:
+        """How sure a fact is, and 0 when it is not there."""
+        return max((part.weight(fact) for part in self._parts), default=0.0)
+
+
 def checked(fact: Fact) -> Fact:
     """The fact with its values as ``value_of`` reads them, or an error that says what is wrong with it.
 

@@ -29,6 +29,15 @@ class Observed:
         """How many records."""
         return int(self.present.shape[0])
 
+    @property
+    def says_something(self) -> NDArray[np.bool_]:
+        """Of which records anything is known, shape (n,)."""
+        return np.asarray((self.present.sum(axis=1) + self.absent.sum(axis=1)) > 0, dtype=bool)
+
+    def rows(self, which: NDArray[np.intp]) -> Observed:
+        """What is known of some of the records, by their places."""
+        return Observed(self.present[which], self.absent[which])
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:

@@ -12,22 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.errors import DataError
-from huiyi.reason.ask import Asker
-from huiyi.reason.belief import Belief
+from huiyi.errors import DataError, did_you_mean
+from huiyi.reason.ask import AskConfig, Asker
+from huiyi.reason.belief import Belief, said_of
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.domain import Domain
 from huiyi.reason.evidence import Evidence
-from huiyi.reason.facts import Fact, Given, Key, written
+from huiyi.reason.facts import Fact, Given, Key, Sources, Statements, normal, written
 from huiyi.reason.findings import Answer, Findings
 from huiyi.reason.link import Linker
 from huiyi.reason.proof import Proof, Step, prove
-from huiyi.reason.replay import replay
+from huiyi.reason.replay import Weigher, replay
 from huiyi.reason.request import (
     CALLED,
     DECISION,
@@ -37,6 +38,7 @@ from huiyi.reason.request import (
     MENTIONS,
     REPLY,
     REQUEST,
+    RESERVED,
     SUPPOSES,
     Heard,
     heard,
@@ -44,11 +46,12 @@ from huiyi.reason.request import (
     of_spans,
     of_values,
     relations_of,
+    weight_of,
 )
 from huiyi.reason.rules import Rules
 from huiyi.reason.trials import Trials
 from huiyi.reason.wording import Language, Wording
-from huiyi.values import Inference, Task, alike, spelt
+from huiyi.values import Inference, Label, Task, alike, spelt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,8 +60,6 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 60
 """Characters. A longer text of the graph is not looked for in what people say."""
-
-_LEAST = 1e-6  # no fact weighs less
 
 FEWEST_ROWS = 10
 """Of rows with findings from which the trust in the graph is fitted. Without as many it is trusted as it stands."""
@@ -105,7 +106,8 @@ class Reasoner:
         fields: The form fields that records have.
 
     Raises:
-        DataError: A rule speaks of a relation that is neither in the graph nor of requests; the nearest is named.
+        DataError: A rule speaks of a relation that is neither in the graph nor of requests, or the labels of no task
+            are hidden; the nearest is named. Or a task, slot, field or question has the name of something else.
 
     Example:
         >>> from huiyi.reason.graph import Knowledge
@@ -117,17 +119,44 @@ class Reasoner:
 
     def __init__(self, domain: Domain, tasks: Sequence[Task], fields: Sequence[str]) -> None:
         self.domain = domain
-        slots = [label.name for task in tasks if task.kind == "spans" for label in task.labels]
-        names = [*slots, *fields, *domain.questions]
-        taken = [relation.atom.relation for relation in domain.rules.relations]
-        self.rules = Rules.joined([relations_of([task.name for task in tasks], names, taken), domain.rules])
+        self.slots = {task.name: task.names if task.kind == "spans" else () for task in tasks}
+        self.fields = tuple(name for name in fields if (name, 2) in domain.rules.keys)  # of others nothing follows
+        self._check_names()
+        slots = [name for names in self.slots.values() for name in names]
+        declared = [relation.atom for relation in domain.rules.relations]
+        brought = relations_of(
+            self.slots, [*slots, *self.fields, *domain.questions], [atom.relation for atom in declared]
+        )
+        self.rules = Rules.joined([brought, domain.rules])
         self.rules.check(domain.knowledge.relations(), complete=True)
+        concluded = {rule.head.relation for rule in self.rules.rules if rule.head is not None}
+        own = {atom.relation for atom in declared if len(atom.terms) == 2} - {*self.slots, *RESERVED, *concluded}
+        self.takes = frozenset({*self.fields, *domain.questions, *own})
         self._labels = {label.name: label for task in tasks for label in task.labels}
         self.beliefs: dict[str, Belief] = {}
         for task in tasks:
             belief = self._belief(task)
             if belief is not None:
                 self.beliefs[task.name] = belief
+
+    def _check_names(self) -> None:
+        """Refuse names that would be taken for something else."""
+        taken = {**dict.fromkeys(self.slots, "is a task"), **dict.fromkeys(RESERVED, "says what a request is about")}
+        named = [("a task", self.slots, RESERVED), ("a field", self.fields, taken)]
+        named += [("a slot", names, taken) for names in self.slots.values()]
+        named += [("a question", self.domain.questions, taken)]
+        for what, names, others in named:
+            for name in names:
+                if name in others:
+                    raise DataError(
+                        f"{what} is called {name!r}, which {taken[name]} in rules. Expected another name: rename it."
+                    )
+        for name in self.domain.hidden:
+            if name not in self.slots:
+                raise DataError(
+                    f"hidden({name}) changes nothing: there is no such task.{did_you_mean(name, self.slots)} "
+                    f"Expected one of {', '.join(self.slots)}: correct it."
+                )
 
     # What the graph knows
 
@@ -143,7 +172,7 @@ class Reasoner:
         relations |= {key for key in self.rules.keys if key[1] in (1, 2)}
         things = {
             value
-            for fact, _ in self.domain.knowledge.facts(relations)
+            for fact, _ in self.domain.facts.facts(relations)
             for value in fact.arguments
             if isinstance(value, str) and len(value) <= LONGEST_NAME
         }
@@ -193,7 +222,7 @@ class Reasoner:
         config = self.domain.evidence
         speaks = {
             written(fact.arguments[0])
-            for fact, _ in self.domain.knowledge.facts({(relation, 2) for relation in config.relations})
+            for fact, _ in self.domain.facts.facts({(relation, 2) for relation in config.relations})
         }
         if task.kind != "choice" or not speaks:
             return None
@@ -206,7 +235,7 @@ class Reasoner:
                     break
         if len(found) < 2:
             return None
-        evidence = Evidence.of(self.domain.knowledge, list(found), config)
+        evidence = Evidence.of(self.domain.facts, list(found), config)
         labels, columns = zip(*found.values(), strict=True)
         return Belief(task.name, labels, np.array(columns, dtype=np.intp), evidence)
 
@@ -233,36 +262,42 @@ class Reasoner:
 
     def read(self, context: Context) -> tuple[Case, ...]:
         """What each record says, as facts."""
-        there = {source: context.has(source) for source in context.sources}
         texts: list[list[Heard]] = []
         for row, record in enumerate(context.records):
             read = {source: one.text for source, some in context.readings.items() if (one := some[row])}
-            texts.append([one for one in heard(record, read) if one.source not in there or there[one.source][row]])
+            texts.append([one for one in heard(record, read) if one.source not in context.left_out])
         flat = [one for some in texts for one in some]
         linked = iter(self.linker.link([one.text for one in flat]) if self.linker else [()] * len(flat))
         cases = []
-        for row, (record, some) in enumerate(zip(context.records, texts, strict=True)):
+        for record, some in zip(context.records, texts, strict=True):
             given = [fact for one in some for fact in of_links(one.called, next(linked))]
-            if "fields" not in there or there["fields"][row]:
-                given += [fact for name, value in record.fields.items() for fact in self._usable(name, value, FORM)]
+            if "fields" not in context.left_out:
+                given += [
+                    fact
+                    for name, value in record.fields.items()
+                    if name in self.takes
+                    for fact in self._usable(name, value, FORM)
+                ]
             cases.append(self._case(record, given))
         return tuple(cases)
 
     def _case(self, record: Record, given: list[Given]) -> Case:
-        """What a record says, with the replies that it has to questions."""
-        beliefs = {name: one for one in self.beliefs.values() for name in one.evidence.findings.names}
+        """What a record says, with the replies that it has to questions, which count more than all else."""
         asked: list[str] = []
         for name, reply in record.answers.items():
             if name in self.domain.questions:
+                given = [one for one in given if one.fact.relation != name]
                 given += self._usable(name, reply, REPLY)
-            elif name in beliefs:
-                asked.append(name)
-                replied = beliefs[name].evidence.findings.states({name: self._replied(beliefs[name], name, reply)})
-                given = [one for one in given if one.fact.arguments[-1] not in replied]
-                given += [
-                    Given(Fact(MENTIONS if there else DENIES, (REQUEST, finding)), 1.0, REPLY)
-                    for finding, there in replied.items()
-                ]
+                continue
+            for belief in self.beliefs.values():
+                if name in belief.evidence.findings:
+                    asked.append(name)
+                    replied = belief.evidence.findings.states({name: self._replied(belief, name, reply)})
+                    said = [Given(said_of(finding, there), 1.0, REPLY) for finding, there in replied.items()]
+                    ways = (MENTIONS, DENIES, SUPPOSES)
+                    settled = {normal(Fact(way, (REQUEST, finding))) for finding in replied for way in ways}
+                    given = [*(one for one in given if normal(one.fact) not in settled), *said]
+                    break
         day = record.time.date() if record.time else date.today()
         return Case(record, tuple(given), tuple(asked), day)
 
@@ -270,7 +305,7 @@ class Reasoner:
         """What a field or a reply says, but for that of which no rule can make anything, so that it is asked for."""
         return [
             one
-            for one in of_values(name, values, source, self.known)
+            for one in of_values(name, values, source, partial(self._meant, name))
             if name not in self.domain.questions or not self._trials.compared[name].expected(one.fact.arguments[1])
         ]
 
@@ -278,8 +313,13 @@ class Reasoner:
         """What should have been replied to a question, if rules can make nothing of the reply; else ""."""
         if name not in self.domain.questions or not reply.strip():
             return ""
-        (said,) = of_values(name, reply, REPLY, self.known)
-        return self._trials.compared[name].expected(said.fact.arguments[1])
+        said = [one.fact.arguments[1] for one in of_values(name, reply, REPLY, partial(self._meant, name))]
+        return self._trials.compared[name].expected(said[0]) if said else "a shorter text"
+
+    def _meant(self, name: str, text: str) -> str:
+        """What a text means as a value of a relation: one of the options, or a thing of the graph, or the text."""
+        option = self._trials.option(name, text, self.label) if name in self.domain.questions else None
+        return self.known(text) if option is None else option
 
     def _replied(self, belief: Belief, finding: str, reply: str) -> Answer:
         """What a reply in either language says."""
@@ -368,8 +408,9 @@ class Reasoner:
         prior = np.asarray(inference.aligned.probabilities[row], dtype=np.float64)[belief.columns]
         if not prior.sum():
             return None
-        found = self._asker(belief).next(prior, states, asked=case.asked, language=language)
-        if found.question is None or self.domain.hides(belief.task) or decision.question is None:
+        asked = [name for name in case.asked if name in belief.evidence.findings]  # others are of other tasks
+        found = self._asker(belief).next(prior, states, asked=asked, language=language)
+        if found.question is None or belief.task in self.domain.hidden or decision.question is None:
             return found.question
         shares = np.array([candidate.probability for candidate in decision.candidates])
         shares = shares[: len(decision.question.options) - 1]
@@ -379,7 +420,7 @@ class Reasoner:
         return found.question if found.gain / np.log2(own + 1) > told / np.log2(other + 1) else None
 
     def _asker(self, belief: Belief) -> Asker:
-        return Asker(belief.evidence, label=self.label)
+        return Asker(belief.evidence, AskConfig(sure_enough=1.0), label=self.label)  # who decides knows when it is sure
 
     def conclude(self, case: Case, decisions: Mapping[str, Decision]) -> Conclusion:
         """What to do about a record, by what rules conclude from what it says and what was decided on it.
@@ -391,10 +432,10 @@ class Reasoner:
         decided: list[Given] = []
         for task, decision in decisions.items():
             if decision.kind != "decline":
-                share = min(max(decision.probability, _LEAST), 1.0)
-                labels = () if decision.spans else decision.labels
+                labels, share = () if decision.spans else decision.labels, weight_of(decision.probability)
                 decided += [Given(Fact(task, (REQUEST, label)), share, DECISION) for label in labels]
-                decided += of_spans(case.record.text or "", decision.spans, self.known)
+                spans = [span for span in decision.spans if span.label not in case.record.answers]
+                decided += of_spans(case.record.text or "", spans, self.known)
         if not self._acts:
             return Conclusion(case, tuple(decided), None)
         with self._following(case, decided) as view:
@@ -430,63 +471,91 @@ class Reasoner:
     def proofs(self, inference: Inference, row: int, decision: Decision, conclusion: Conclusion) -> tuple[Proof, ...]:
         """Why a label is as probable as it is, where findings have a part in that, and why the action follows."""
         found: list[Proof] = []
-        case: Case = inference.facts[row]
-        belief = self.beliefs.get(decision.task)
-        if belief is not None and decision.label is not None and decision.task not in case.record.answers:
-            states = self._states(case, belief.evidence.findings)
-            probabilities = inference.aligned.probabilities[row]
-            with self._following(case) as view:
+        belief = self._believed(conclusion.case, decision)
+        if belief is not None:
+            states = self._states(conclusion.case, belief.evidence.findings)
+            said = Sources(Statements(conclusion.case.given), self.domain.facts)
+            with self._following(conclusion.case) as view:
 
                 def shown(fact: Fact) -> Proof:
-                    known = next((one for one in case.given if one.fact == fact), None)
-                    if known is None and fact.key in view.tables and view.entry(fact) is not None:
+                    if not said.weight(fact) and fact.key in view.tables and view.entry(fact) is not None:
                         return prove(view, fact)
-                    return Proof(
-                        (Step(fact, known.weight if known else 1.0, sources=(known.source,) if known else ()),)
-                    )
+                    return Proof((Step(fact, said.weight(fact) or 1.0, sources=said.sources(fact)[:1]),))
 
-                proof = belief.prove(probabilities, states, decision.label, shown, self.domain.knowledge)
+                proof = belief.prove(inference.aligned.probabilities[row], states, str(decision.label), shown)
             found += [proof] if proof is not None else []
-        if conclusion.action is not None:
-            with self._following(case, conclusion.decided) as view:
+        if decision.action is not None and conclusion.action is not None:
+            with self._following(conclusion.case, conclusion.decided) as view:
                 found.append(prove(view, conclusion.action))
         return tuple(found)
 
-    def replay(self, proofs: Iterable[Proof], conclusion: Conclusion) -> tuple[str, ...]:
-        """Check proofs against the graph and the rules as they are now. Returns what is wrong, one line each."""
-        case = conclusion.case
-        given = [*case.given, *conclusion.decided]
-        for belief in self.beliefs.values():  # what a finding presupposes is there with it, though nobody said so
-            said = {one.fact for one in given}
-            for name, there in self._states(case, belief.evidence.findings).items():
-                fact = Fact(MENTIONS if there else DENIES, (REQUEST, name))
-                given += [Given(fact)] if fact not in said else []
-        weighers = {name: belief.replay for name, belief in self.beliefs.items()}
+    def replay(
+        self, proofs: Iterable[Proof], inference: Inference, row: int, decision: Decision, conclusion: Conclusion
+    ) -> tuple[str, ...]:
+        """Check the proofs of a decision against the record, the graph and the rules as they are now.
+
+        Returns:
+            What is wrong, one line each: a step that does not hold, or something decided that nothing proves.
+        """
+        case, belief = conclusion.case, self._believed(conclusion.case, decision)
+        implied: list[Fact] = []
+        weighers: dict[str, Weigher] = {}
+        needed: dict[Fact, float | None] = {}
+        if belief is not None:
+            probabilities = inference.aligned.probabilities[row]
+            states = self._states(case, belief.evidence.findings)
+            said = {normal(one.fact) for one in case.given}
+            # what a finding presupposes is there with it, though nobody said so
+            implied = [fact for name, there in states.items() if (fact := said_of(name, there)) not in said]
+            weighers[belief.task] = partial(belief.replay, probabilities=probabilities, states=states)
+            if belief.counts(probabilities, states, str(decision.label)):
+                needed[belief.says(str(decision.label))] = decision.probability
+        if decision.action is not None:
+            needed[normal(Fact(DO, (REQUEST, decision.action)))] = None
         day = case.day if self.rules.asks_for_today else None
-        return tuple(
-            failure
-            for proof in proofs
-            for failure in replay(proof, self.domain.knowledge, self.rules, given=given, today=day, evidence=weighers)
-        )
+        given = [*case.given, *conclusion.decided]
+        failures: list[str] = []
+        for proof in proofs:
+            weight = needed.pop(proof.fact, -1.0)
+            if weight is not None and not isclose(weight, proof.weight, rel_tol=0, abs_tol=1e-6):
+                failures.append(f"{proof.fact}, of weight {proof.weight:.4f}, is not what was decided")
+            failures += replay(
+                proof, self.domain.knowledge, self.rules, given=given, today=day, evidence=weighers, implied=implied
+            )
+        return (*failures, *(f"nothing proves {fact}" for fact in needed))
+
+    def _believed(self, case: Case, decision: Decision) -> Belief | None:
+        """What the graph says of the labels of a decision; nothing where the person said what is meant."""
+        settled = decision.label is None or decision.task in case.record.answers
+        return None if settled else self.beliefs.get(decision.task)
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The domain, and how far it is trusted on each task."""
+        """The domain, what records may bring, and how far it is trusted on each task."""
         arrays, document = self.domain.to_arrays()
-        fitted = {name: [one.evidence.trust, one.evidence.temperature] for name, one in self.beliefs.items()}
-        return arrays, {**document, "trust": fitted}
+        trust = {name: [one.evidence.trust, one.evidence.temperature] for name, one in self.beliefs.items()}
+        return arrays, {**document, "slots": self.slots, "fields": self.fields, "trust": trust}
 
     @classmethod
     def from_arrays(
-        cls,
-        arrays: Mapping[str, NDArray[Any]],
-        config: Mapping[str, Any],
-        tasks: Sequence[Task],
-        fields: Sequence[str],
+        cls, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any], tasks: Sequence[Task]
     ) -> Reasoner:
-        """Take back what ``to_arrays`` gave."""
-        reasoner = cls(Domain.from_arrays(arrays, config), tasks, fields)
-        for name, (trust, temperature) in config["trust"].items():
-            belief = reasoner.beliefs[name]
+        """Take back what ``to_arrays`` gave.
+
+        Args:
+            arrays: From there.
+            config: From there.
+            tasks: Those of the model. It may have learnt more since, and may have kept but some.
+        """
+        here = {task.name: task for task in tasks}
+        known = [here.get(name) or _left(name, slots) for name, slots in config["slots"].items()]
+        reasoner = cls(Domain.from_arrays(arrays, config), known, config["fields"])
+        for name, belief in reasoner.beliefs.items():
+            trust, temperature = config["trust"][name]
             evidence = replace(belief.evidence, trust=trust, temperature=temperature)
             reasoner.beliefs[name] = replace(belief, evidence=evidence)
         return reasoner
+
+
+def _left(name: str, slots: Sequence[str]) -> Task:
+    """A task that a model does not do any more, of which rules still speak."""
+    return Task(name, "spans" if slots else "several", tuple(map(Label, slots)))

@@ -27,6 +27,7 @@ def replay(
     today: date | None = None,
     source: str = "the request",
     evidence: Mapping[str, Weigher] | None = None,
+    implied: Iterable[Fact | Given] = (),
 ) -> tuple[str, ...]:
     """Check a proof.
 
@@ -43,6 +44,7 @@ def replay(
         today: The day on which it was asked.
         source: Where facts of the request came from when they do not say so.
         evidence: For each task whose labels are weighed by evidence, what checks that.
+        implied: What evidence takes to be so with the request. Rules do not see it.
 
     Returns:
         What is wrong, one line each; nothing when all of it holds.
@@ -63,7 +65,7 @@ def replay(
     for place, step in enumerate(proof.steps):
         weigher = (evidence or {}).get(step.fact.relation)
         if not step.rule:
-            check = _given(step, sources)
+            check = _given(step, [*sources, Statements(implied, source=source)])
         elif step.rule == EVIDENCE and weigher is not None:
             check = weigher(step, [proof.steps[earlier] for earlier in step.because if 0 <= earlier < place])
         else:
@@ -77,6 +79,8 @@ def _given(step: Step, sources: Sequence[Source]) -> list[str]:
     if normal(step.fact) != step.fact or not (weight := max(source.weight(step.fact) for source in sources)):
         return [f"{step.fact} is not among the facts"]
     failures = []
+    if step.because or step.bindings or step.absent or step.comparisons:
+        failures.append(f"{step.fact} is given, and rests on nothing")
     if not isclose(weight, step.weight, rel_tol=_TOLERANCE):
         failures.append(f"{step.fact} has the weight {weight:g}, not {step.weight:g}")
     said = {one for source in sources for one in source.sources(step.fact)}
@@ -111,6 +115,8 @@ def _derived(step: Step, place: int, steps: Sequence[Step], rules: Rules, absent
     weight = rule.weight * prod(steps[earlier].weight for earlier in step.because)
     if not isclose(weight, step.weight, rel_tol=_TOLERANCE):
         failures.append(f"the weight of {step.fact} is {weight:g}, not {step.weight:g}")
+    if step.sources:
+        failures.append(f"{step.fact} follows, and does not come from {step.sources[0]}")
     return failures
 
 

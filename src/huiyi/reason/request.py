@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
-from huiyi.reason.facts import Fact, Given, normalised
+import numpy as np
+
+from huiyi.reason.facts import LARGEST_TEXT, Fact, Given, Value, normalised
 from huiyi.reason.link import Link
 from huiyi.reason.logic import Atom, Variable
 from huiyi.reason.rules import Rules
@@ -24,6 +28,8 @@ REQUEST = "request"
 """What rules and proofs call the record that is decided on."""
 
 MENTIONS, DENIES, SUPPOSES, DO = "mentions", "denies", "supposes", "do"
+RESERVED = (MENTIONS, DENIES, SUPPOSES, DO)
+"""What no task, slot, field or question may be called."""
 
 _SAID: Mapping[str, Mapping[str, str]] = {
     MENTIONS: {"en": "?request speaks of ?what", "zh": "?request提到了?what"},
@@ -43,6 +49,8 @@ TEXT, OCR, SPEECH, FORM, REPLY, DECISION = (
     "the decision",
 )
 """Where what a request says comes from."""
+
+_LEAST = 1e-6  # no fact weighs less
 
 _SOURCES = {"text": TEXT, "ocr": OCR, "speech": SPEECH}
 
@@ -94,11 +102,22 @@ def of_values(relation: str, values: Any, source: str, known: Callable[[str], st
         known: What the graph calls a text, or the text itself.
     """
     for value in values if isinstance(values, list | tuple | set | frozenset) else [values]:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):
             yield Given(Fact(relation, (REQUEST, "yes" if value else "no")), 1.0, source)
-        elif isinstance(value, int | float | date) or (isinstance(value, str) and value.strip()):
-            said = normalised(value.strip() if isinstance(value, str) else value)
+        elif (said := _said(value)) is not None:
             yield Given(Fact(relation, (REQUEST, known(said) if isinstance(said, str) else said)), 1.0, source)
+
+
+def _said(value: Any) -> Value | None:
+    """A value of a form as one of facts; nothing where it says nothing, or more than a fact may hold."""
+    if isinstance(value, str):
+        value = value.strip()
+        return normalised(value) if 0 < len(value) <= LARGEST_TEXT else None
+    if isinstance(value, date):
+        return normalised(value)
+    if isinstance(value, Real) and isfinite(value):
+        return normalised(int(value) if isinstance(value, Integral) else float(value))
+    return None
 
 
 def of_spans(text: str, spans: Sequence[Span], known: Callable[[str], str]) -> Iterator[Given]:
@@ -106,7 +125,12 @@ def of_spans(text: str, spans: Sequence[Span], known: Callable[[str], str]) -> I
     for span in spans:
         quote = text[span.start : span.end]
         for given in of_values(span.label, quote, f"{TEXT}: “{quote}”", known):
-            yield Given(given.fact, min(span.probability or 1.0, 1.0) or 1e-6, given.source)
+            yield Given(given.fact, weight_of(1.0 if span.probability is None else span.probability), given.source)
+
+
+def weight_of(probability: float) -> float:
+    """A probability as the weight of a fact, which is above 0 and up to 1."""
+    return min(max(probability, _LEAST), 1.0)
 
 
 def relations_of(tasks: Iterable[str], names: Iterable[str], taken: Iterable[str]) -> Rules:

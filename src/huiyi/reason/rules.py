@@ -55,8 +55,22 @@ class Rules:
         Raises:
             DataError: See the class, or the text is not in the notation of rules.
         """
-        parsed = parse(text, source)
-        return cls(parsed.rules, parsed.facts, parsed.relations)
+        return cls.of_texts({source: text})
+
+    @classmethod
+    def of_texts(cls, texts: Mapping[str, str]) -> Rules:
+        """Read rules from several texts, by what each is called. Rules without a name are counted through all.
+
+        Raises:
+            DataError: See ``parse``.
+
+        Example:
+            >>> list(Rules.of_texts({"a": "b(?x) :- c(?x).", "d": "b(?x) :- e(?x)."}).by_name)
+            ['b 1', 'b 2']
+        """
+        unnamed: dict[str, int] = {}
+        parts = [parse(text, source, unnamed) for source, text in texts.items()]
+        return cls.joined([cls(part.rules, part.facts, part.relations) for part in parts])
 
     @classmethod
     def read(cls, file: str | os.PathLike[str]) -> Rules:
@@ -65,18 +79,7 @@ class Rules:
         Raises:
             DataError: See the class, or the file cannot be read.
         """
-        path = Path(file)
-        try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise DataError(
-                    f"{path.name} has more than {_LARGEST_FILE:,} bytes. Expected rules: keep facts in tables."
-                )
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path.name} is not UTF-8. Expected rules in UTF-8: save it so.") from error
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}. Expected a file of rules.") from error
-        return cls.parse(text, source=path.name)
+        return cls.parse(text_of(file), source=Path(file).name)
 
     @classmethod
     def of_schema(cls, source: Source) -> Rules:
@@ -185,6 +188,26 @@ class Rules:
                         f"{rule.source}: the relation {atom.relation!r} is not known.{near} Expected one of the graph, "
                         f"one that a rule concludes, or one declared by '@relation {atom}.'"
                     )
+
+
+def text_of(file: str | os.PathLike[str]) -> str:
+    """What stands in a file of rules.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    path = Path(file)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise DataError(f"{path.name} has more than {_LARGEST_FILE:,} bytes. Expected rules: keep facts in tables.")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name} is not UTF-8. Expected rules in UTF-8: save it so.") from error
+    except OSError as error:
+        near = did_you_mean(path.name, (one.name for one in path.parent.iterdir())) if path.parent.is_dir() else ""
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}.{near} Expected a file of rules: check the path."
+        ) from error
 
 
 def _other_arity(rule: Rule, atom: Atom, arities: Collection[int]) -> str:

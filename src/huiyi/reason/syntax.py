@@ -91,17 +91,18 @@ class Parsed:
     relations: list[Relation] = field(default_factory=list)
 
 
-def parse(text: str, source: str) -> Parsed:
+def parse(text: str, source: str, unnamed: dict[str, int] | None = None) -> Parsed:
     """Read rules.
 
     Args:
         text: The rules.
         source: What errors and proofs call the text.
+        unnamed: How many rules without a name were read before, by what they conclude. It is counted on.
 
     Raises:
         DataError: Something in it is not as it should be; the message gives line and column.
     """
-    return _Parser(_tokens(text, source), source).file()
+    return _Parser(_tokens(text, source), source, {} if unnamed is None else unnamed).file()
 
 
 def _tokens(text: str, source: str) -> list[Token]:
@@ -130,13 +131,13 @@ def _tokens(text: str, source: str) -> list[Token]:
 class _Parser:
     """Goes from token to token."""
 
-    def __init__(self, tokens: list[Token], source: str) -> None:
+    def __init__(self, tokens: list[Token], source: str, unnamed: dict[str, int]) -> None:
         self._tokens = tokens
         self._source = source
         self._place = 0
         self._prefixes: dict[str, str] = {}
         self._anonymous = 0
-        self._unnamed: dict[str, int] = {}
+        self._unnamed = unnamed
         self._found = Parsed()
 
     @property

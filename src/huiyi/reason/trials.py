@@ -3,7 +3,7 @@
 Each relation that may be asked for, and of which nothing is known, is given
 some values in turn: the names that rules and the graph have for it, or else
 numbers and dates to either side of those that it is compared with, which stand
-in rules or in the graph. With the share s(a) of the values after which the
+in rules or in the graph; and one that no rule knows, for any other. With the share s(a) of the values after which the
 rules conclude a (an action, or none), a relation is worth asking for by the
 bits H = −Σ s(a) log₂ s(a), each value being taken for as likely as any other.
 One after which nothing ever changes is not asked for.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from huiyi.reason.facts import Fact, Given, Key, Value
 from huiyi.reason.logic import TODAY, Age, Atom, Comparison, Expression, Rule, Sum, Variable, variables_of
 from huiyi.reason.request import DO, REQUEST
-from huiyi.values import Question
+from huiyi.values import Question, alike
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,8 @@ MOST_VALUES = 40
 MOST_OPTIONS = 8
 """A question offers at most so many; of more it leaves the answer free."""
 
+_OTHER = "something else"
+_YES_NO = {"yes": {"en": "yes", "zh": "是"}, "no": {"en": "no", "zh": "否"}}
 _DAY, _YEAR = 1.0, 365.25  # days
 _FARTHEST = 40_000  # days from today, about a century
 
@@ -46,6 +48,7 @@ class Compared:
 
     Attributes:
         names: Names that it may be.
+        named: Those of them that stand in rules.
         numbers: Numbers; of a day, how many days or years lie between it and today.
         dates: Dates.
         units: Days in what the numbers count, where the value is a day that is compared with today.
@@ -53,6 +56,7 @@ class Compared:
     """
 
     names: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     numbers: set[int | float] = field(default_factory=set)
     dates: set[date] = field(default_factory=set)
     units: set[float] = field(default_factory=set)
@@ -122,12 +126,20 @@ class Trials:
                 for atom in (*rule.atoms, *rule.negated):
                     if atom.key == (name, 2):
                         _gather(rule, atom, facts, found)
-            if not (found.names or found.numbers or found.dates or found.units):
+            if not (found.names or found.named or found.numbers or found.dates or found.units):
                 found.passed_on = True
                 for rule in rules.rules:
                     _add_constants(rule.comparisons, found)
+            found.names |= _YES_NO.keys() if found.named and found.named <= _YES_NO.keys() else found.named
             compared[name] = found
         return cls(questions, compared)
+
+    def option(self, relation: str, reply: str, label: Callable[[str, str], str]) -> str | None:
+        """The name that a reply means, by what it is called in any language; nothing where it is none of them."""
+        for name in sorted(self.compared[relation].names):
+            if alike(reply) in {alike(_called(name, label, language)) for language in ("", "en", "zh")} | {alike(name)}:
+                return name
+        return None
 
     def question(
         self,
@@ -158,8 +170,8 @@ class Trials:
         if not best:
             return None
         words = self.questions[best]
-        names = sorted(self.compared[best].names)
-        options = tuple(label(name, language) for name in names) if len(names) <= MOST_OPTIONS else ()
+        options = tuple(_called(name, label, language) for name in sorted(self.compared[best].names))
+        options = options if 1 < len(set(options)) == len(options) <= MOST_OPTIONS else ()
         return Question(words.get(language) or next(iter(words.values())), options, best)
 
     def _outcomes(
@@ -169,11 +181,18 @@ class Trials:
         today: date,
         view: Callable[[Iterable[Given]], AbstractContextManager[View]],
     ) -> Iterator[frozenset[Fact]]:
-        """What rules conclude after each value."""
+        """What rules conclude after each value, and after any other."""
         values = self.compared[relation].values(today)
-        for value in values[:: max(ceil(len(values) / MOST_VALUES), 1)]:
+        some = values[:: max(ceil(len(values) / MOST_VALUES), 1)]
+        for value in dict.fromkeys([*sorted(self.compared[relation].named), *some, _OTHER]):
             with view([*given, Given(Fact(relation, (REQUEST, value)))]) as found:
                 yield frozenset(found.facts(DO, REQUEST, None))
+
+
+def _called(name: str, label: Callable[[str, str], str], language: str) -> str:
+    """What to call a name that may be a value."""
+    called = label(name, language)
+    return _YES_NO.get(name, {}).get(language, name) if called == name else called
 
 
 class _Facts:
@@ -195,9 +214,12 @@ def _gather(rule: Rule, atom: Atom, facts: _Facts, found: Compared) -> None:
     """What a rule compares with the value of a relation of which it speaks."""
     value = atom.terms[1]
     if not isinstance(value, Variable):
-        found.names.update({value} if isinstance(value, str) else ())
+        found.named.update({value} if isinstance(value, str) else ())
         found.add(value)
         return
+    for part in rule.comparisons:
+        if value in (part.left, part.right):
+            found.named.update(one for one in (part.left, part.right) if isinstance(one, str))
     linked = _linked(rule, value.name, found)
     for other in rule.atoms:
         places = [place for place, term in enumerate(other.terms) if isinstance(term, Variable) and term.name in linked]

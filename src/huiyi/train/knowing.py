@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from huiyi.data.columns import listed
 from huiyi.train.config import Session, TrainConfig
 from huiyi.train.fast import Assignment, Fitted, fit_fast
 
@@ -35,7 +36,10 @@ def fit_knowing(learn: Callable[[Assignment], Fitted], given: Assignment, reason
     if not hints:
         return learn(given)
     quiet = replace(
-        given, config=replace(TrainConfig(), signals=given.config.signals), session=Session(), unlabelled=()
+        given,
+        config=replace(TrainConfig(), signals=given.config.signals),
+        session=Session(upkeep=given.session.upkeep),
+        unlabelled=(),
     )
     told = [task for task in given.tasks if any(name == task.name for name, _ in hints)]
     without = learn(given) if learn is fit_fast else fit_fast(replace(quiet, tasks=told))
@@ -49,6 +53,33 @@ def fit_knowing(learn: Callable[[Assignment], Fitted], given: Assignment, reason
     if learn is fit_fast and kept in (set(), {task.name for task in told}):
         return with_hints if kept else without
     return learn(replace(given, hints={key: texts for key, texts in hints.items() if key[0] in kept}))
+
+
+def unused(reasoner: Reasoner | None, tasks: Sequence[Task]) -> list[str]:
+    """What to say of labels that the graph does not speak of, or is not trusted on."""
+    if reasoner is None:
+        return []
+    relations = sorted(reasoner.domain.evidence.relations)
+    if not any(True for _ in reasoner.domain.facts.facts({(relation, 2) for relation in relations})):
+        return []
+    notices = []
+    for task in tasks:
+        belief = reasoner.beliefs.get(task.name)
+        if task.kind != "choice":
+            continue
+        if belief is None:
+            notices.append(
+                f"--knowledge: no two labels of {task.name!r} have facts of {' or '.join(relations)}, so the graph "
+                "revises none; expected labels, or their descriptions, that are names in it"
+            )
+        elif not belief.evidence.trust:
+            notices.append(
+                f"--knowledge: what the graph says of {task.name!r} does not make the right labels likelier, so it is "
+                "left aside"
+            )
+        elif others := [name for name in task.names if name not in belief.labels]:
+            notices.append(f"--knowledge: the graph says nothing of these labels of {task.name!r}: {listed(others)}")
+    return notices
 
 
 def _likelihood(task: Task, held_out: HeldOut, records: Sequence[Record]) -> float:

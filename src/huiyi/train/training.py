@@ -20,7 +20,7 @@ from huiyi.pipeline import Model, Skill
 from huiyi.reason import Domain, Reasoner
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, fit_fast
-from huiyi.train.knowing import fit_knowing
+from huiyi.train.knowing import fit_knowing, unused
 from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.thorough import fit_thorough
 from huiyi.train.tuned import fit_tuned
@@ -161,7 +161,9 @@ def train(
         "seed": config.seed,
         "seconds": round(perf_counter() - started, 2),
         "left_out_columns": list(table.left_out),
-        "notices": list(dict.fromkeys([*table.notices, *notices, *fitted.notices, *left_out(excused)])),
+        "notices": list(
+            dict.fromkeys([*table.notices, *notices, *fitted.notices, *unused(reasoner, tasks), *left_out(excused)])
+        ),
         **fitted.report,
     }
     fitted.perception.keep_up(Upkeep())
