@@ -11,7 +11,7 @@ import pytest
 from huiyi.data.desk import FOLDER, KNOWLEDGE
 from huiyi.data.tasks import read_tasks
 from huiyi.decide import language_of
-from huiyi.reason import Domain, Fact, Proof, contradictions, prove
+from huiyi.reason import Domain, Fact, Proof, contradictions, prove, replay
 from huiyi.reason.reasoner import Conclusion, Reasoner
 from huiyi.values import Context, Decision, Record
 
@@ -94,7 +94,8 @@ def test_what_follows_is_proved_and_worded(text: str, intent: str, answers: dict
     conclusion = concluded(text, intent, answers)
     assert conclusion.action == Fact("do", ("request", action))
     proof = proof_of(conclusion)
-    assert REASONER.replay([proof], conclusion) == ()
+    given = (*conclusion.case.given, *conclusion.decided)
+    assert replay(proof, REASONER.domain.knowledge, REASONER.rules, given=given, today=NOW.date()) == ()
     for language in LANGUAGES:
         words = REASONER.wording(language).proof(proof)
         assert not re.search(r"\?\w", words), words
