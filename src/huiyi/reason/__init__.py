@@ -8,8 +8,11 @@ from huiyi.reason.evidence import Account, Contribution, Evidence, EvidenceConfi
 from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.findings import Findings, Observed
 from huiyi.reason.graph import Knowledge
+from huiyi.reason.mine import MineConfig, mine
+from huiyi.reason.mined import Mined, Prediction
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.replay import replay
+from huiyi.reason.rulebook import MinedRule
 from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
 
@@ -26,8 +29,12 @@ __all__ = [
     "Findings",
     "Given",
     "Knowledge",
+    "MineConfig",
+    "Mined",
+    "MinedRule",
     "Next",
     "Observed",
+    "Prediction",
     "Proof",
     "Rules",
     "Statements",
@@ -37,6 +44,7 @@ __all__ = [
     "close",
     "contradictions",
     "draw",
+    "mine",
     "prove",
     "replay",
 ]

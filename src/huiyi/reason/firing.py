@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from huiyi.reason.paths import Walks
-from huiyi.reason.rulebook import WHOLE, Reader
+from huiyi.reason.rulebook import WHOLE, MinedRules
 from huiyi.reason.triples import expanded, spans
 
 if TYPE_CHECKING:
@@ -80,15 +80,15 @@ class Firing:
     """Applies rules.
 
     Attributes:
-        reader: Rules and graph.
+        rules: Rules and graph.
     """
 
-    reader: Reader
+    rules: MinedRules
     _walks: Walks = field(init=False)
     _arranged: dict[int, _OfRelation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._walks = Walks(self.reader.triples)
+        self._walks = Walks(self.rules.triples)
 
     def fire(self, way: int, things: Numbers) -> Fired:
         """All that rules predict to stand at the end of a way from some things.
@@ -97,9 +97,9 @@ class Firing:
             way: From heads to tails, or back.
             things: Numbers of the things that are asked about.
         """
-        triples, size = self.reader.triples, len(self.reader.triples.things)
+        triples, size = self.rules.triples, len(self.rules.triples.things)
         relation = way % len(triples.relations)
-        first, end = self.reader.begins[relation : relation + 2]
+        first, end = self.rules.begins[relation : relation + 2]
         arranged = self._arrange(relation)
         span = int(end - first) + 1
         keys = [np.zeros(0, dtype=np.int64)]
@@ -117,12 +117,12 @@ class Firing:
         counts = np.minimum(np.diff(begins), _MOST_COUNTED)
         best, which = spans(begins[:-1], begins[:-1] + counts)
         parts = np.zeros((len(answers), _MOST_COUNTED))
-        parts[which, best - begins[which]] = self.reader.book.parts[rows[best]]
+        parts[which, best - begins[which]] = self.rules.book.parts[rows[best]]
         return Fired(answers // size, answers % size, begins, rows, parts)
 
     def _named(self, arranged: _OfRelation, way: int, things: Numbers, span: int) -> Numbers:
         """The things that rules name for what has a feature."""
-        triples = self.reader.triples
+        triples = self.rules.triples
         mine = arranged.by_way.get(way)
         if mine is None:
             return np.zeros(0, dtype=np.int64)
@@ -137,7 +137,7 @@ class Firing:
 
     def _naming(self, arranged: _OfRelation, way: int, things: Numbers, span: int) -> Numbers:
         """What has the features for which rules name one of the things."""
-        triples = self.reader.triples
+        triples = self.rules.triples
         mine = arranged.by_way.get(int(triples.back(way)))
         if mine is None:
             return np.zeros(0, dtype=np.int64)
@@ -160,13 +160,17 @@ class Firing:
     def _arrange(self, relation: int) -> _OfRelation:
         """The rules of a relation, arranged once."""
         if relation not in self._arranged:
-            triples, book = self.reader.triples, self.reader.book
-            first, end = self.reader.begins[relation : relation + 2]
+            triples, book = self.rules.triples, self.rules.book
+            first, end = self.rules.begins[relation : relation + 2]
             mine = book.chosen(np.arange(first, end))
             naming = np.flatnonzero(mine.constants >= 0)
             size = len(triples.things) + 1
             known = triples.features.ways * size + triples.features.ends + 1
-            features = np.searchsorted(known, mine.bodies[naming, 0] * size + mine.ends[naming] + 1)
+            wanted = mine.bodies[naming, 0] * size + mine.ends[naming] + 1
+            features = np.searchsorted(known, wanted)
+            there = features < len(known)
+            there[there] = known[features[there]] == wanted[there]  # a graph that was changed may lack some
+            naming, features = naming[there], features[there]
             order = np.lexsort((naming, features, mine.heads[naming]))
             naming, features = naming[order], features[order]
             ways, starts = np.unique(mine.heads[naming], return_index=True)

@@ -37,13 +37,13 @@ def ranked(
         asked: Head, relation and tail of n facts, shape (n, 3); −1 for a thing that the graph does not have.
         known: Facts that are right, those asked about too, shape (k, 3).
         size: How many things are candidates.
-        tick: Told how many facts were done.
+        tick: Told how many questions were answered.
 
     Returns:
         Shape (n, 2, aggregations): first the ranks of the tails, then those of the heads.
     """
     found = np.empty((len(asked), 2, len(AGGREGATIONS)))
-    count = len(firing.reader.triples.relations)
+    count = len(firing.rules.triples.relations)
     jobs: list[Callable[[], tuple[Numbers, int, Array]]] = []
     for side, (start, end) in enumerate(((0, 2), (2, 0))):
         right: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -94,7 +94,7 @@ def _ranks(
     size: int,
 ) -> Array:
     """Ranks of the goals of some questions by each aggregation, shape (goals, aggregations)."""
-    fired = firing.fire(way, things[things < len(firing.reader.triples.things)])
+    fired = firing.fire(way, things[things < len(firing.rules.triples.things)])
     keys = fired.questions * size + fired.things
     right = np.unique([at * size + thing for at, answers in enumerate(filtered) for thing in answers])
     wrong = ~np.isin(keys, right)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -93,8 +94,8 @@ class Rulebook:
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """Turns rows of a rulebook into rules.
+class MinedRules(Sequence[MinedRule]):
+    """All rules, each made when it is looked at.
 
     Attributes:
         triples: The graph that the numbers belong to.
@@ -103,6 +104,21 @@ class Reader:
 
     triples: Triples
     book: Rulebook
+
+    def __len__(self) -> int:
+        """How many rules."""
+        return len(self.book)
+
+    @overload
+    def __getitem__(self, index: int) -> MinedRule: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[MinedRule, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> MinedRule | tuple[MinedRule, ...]:
+        """One rule, or some."""
+        rows = range(len(self.book))[index]
+        return self.rule(rows) if isinstance(rows, int) else tuple(self.rule(row) for row in rows)
 
     @cached_property
     def begins(self) -> Numbers:
@@ -148,12 +164,12 @@ class Reader:
             parts: list[Part] = [Atom(triples.kinds[step - 2 * len(triples.relations)], (_X,))]
         else:
             parts = [self._atom(step, _X, last)]
-            if end < 0 and self._has_loops(step):
-                parts.append(Comparison("!=", _X, _A))
+            if self._has_loops(step, end):
+                parts.append(Comparison("!=", _X, last))
             if end < 0 and step == head:
                 parts.append(Comparison("!=", _A, constant))
         at = np.flatnonzero((triples.features.ways == step) & (triples.features.ends == end))
-        if number in triples.features.things_of[at].indices or end == number:
+        if end != number and number in triples.features.things_of[at].indices:
             parts.append(Comparison("!=", _X, constant))
         return self._atom(head, _X, constant), parts
 
@@ -163,10 +179,11 @@ class Reader:
         terms = (start, end) if way < count else (end, start)
         return Atom(self.triples.relations[way % count], terms)
 
-    def _has_loops(self, way: int) -> bool:
-        """Whether any thing stands in a relation to itself."""
+    def _has_loops(self, way: int, thing: int = -1) -> bool:
+        """Whether any thing stands in a relation to itself, or a certain one does."""
         triples = self.triples
-        return bool(((triples.heads == triples.tails) & (triples.labels == way % len(triples.relations))).any())
+        loops = (triples.heads == triples.tails) & (triples.labels == way % len(triples.relations))
+        return bool(loops.any() if thing < 0 else (triples.heads[loops] == thing).any())
 
 
 def readable(value: Value) -> bool:

@@ -104,6 +104,10 @@ class Triples:
             way, start, end = way - len(self.relations), end, start
         return Fact(self.relations[way], (self.things[start], self.things[end]))
 
+    def kind(self, way: int, thing: int) -> Fact:
+        """The fact that a thing is of a kind, whose number comes after those of the ways."""
+        return Fact(self.kinds[way - 2 * len(self.relations)], (self.things[thing],))
+
     @cached_property
     def ways(self) -> tuple[Any, ...]:
         """For each way a sparse matrix of what leads where, without steps from a thing to itself."""
