@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +209,22 @@ def test_the_same_seed_gives_the_same_rules_whatever_the_order() -> None:
     assert first.text() != mine(facts, MineConfig(samples=5, walks=10, seed=5)).text()
 
 
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts, held = random_graph(2), [Fact("r0", ("e0", "new")), Fact("r1", ("e1", "new"))]
+    alone = mine(facts, MineConfig(samples=5, walks=10))
+    ranks = alone.ranks(held)
+
+    def threads(jobs: Collection[Callable[[], Any]]) -> list[Any]:
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda job: job(), jobs))
+
+    for module in ("huiyi.reason.mine", "huiyi.reason.ranks"):
+        monkeypatch.setattr(sys.modules[module], "side_by_side", threads)
+    together = mine(facts, MineConfig(samples=5, walks=10))
+    assert together.text() == alone.text()
+    assert together.ranks(held).tolist() == ranks.tolist()
+
+
 def test_the_time_budget_keeps_what_there_is(mined: Mined) -> None:
     assert mined.is_complete
     cut = mine(GRAPH, MineConfig(seconds=1e-9))
@@ -248,7 +267,7 @@ def test_ranks_are_filtered_and_ties_are_shared() -> None:
 def test_held_out_facts_choose_the_aggregation() -> None:
     facts = random_graph(3)
     held, rest = facts[10:30:3], [fact for fact in facts if fact not in facts[10:30:3]]
-    mined = mine(rest, MineConfig(least_support=1))
+    mined = mine(rest, MineConfig(least_support=1, longest=1))
     tuned = mined.tuned(held, fewest=3)
     assert (1 / tuned.ranks(held)).mean() > (1 / mined.ranks(held)).mean()
 
