@@ -11,9 +11,12 @@ from huiyi.reason.facts import Fact, Given, Statements
 from huiyi.reason.findings import Findings, Observed
 from huiyi.reason.graph import Knowledge
 from huiyi.reason.link import Link, LinkConfig, Linker, answers
+from huiyi.reason.mine import MineConfig, mine
+from huiyi.reason.mined import Mined, Prediction
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.reasoner import Reasoner
 from huiyi.reason.replay import replay
+from huiyi.reason.rulebook import MinedRule
 from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
 
@@ -34,8 +37,12 @@ __all__ = [
     "Link",
     "LinkConfig",
     "Linker",
+    "MineConfig",
+    "Mined",
+    "MinedRule",
     "Next",
     "Observed",
+    "Prediction",
     "Proof",
     "Reasoner",
     "Rules",
@@ -48,6 +55,7 @@ __all__ = [
     "contradictions",
     "draw",
     "everyday",
+    "mine",
     "prove",
     "replay",
 ]
