@@ -13,6 +13,7 @@ from huiyi.reason.link import Link, LinkConfig, Linker, answers
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.reasoner import Reasoner
 from huiyi.reason.replay import replay
+from huiyi.reason.retrieve import RetrieveConfig, Retrieved, Retriever
 from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
 
@@ -37,6 +38,9 @@ __all__ = [
     "Observed",
     "Proof",
     "Reasoner",
+    "RetrieveConfig",
+    "Retrieved",
+    "Retriever",
     "Rules",
     "Statements",
     "Step",
