@@ -16,6 +16,7 @@ from huiyi.reason.mined import Mined, Prediction
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.reasoner import Reasoner
 from huiyi.reason.replay import replay
+from huiyi.reason.retrieve import RetrieveConfig, Retrieved, Retriever
 from huiyi.reason.rulebook import MinedRule
 from huiyi.reason.rules import Rules
 from huiyi.reason.wording import Wording
@@ -45,6 +46,9 @@ __all__ = [
     "Prediction",
     "Proof",
     "Reasoner",
+    "RetrieveConfig",
+    "Retrieved",
+    "Retriever",
     "Rules",
     "Statements",
     "Step",
