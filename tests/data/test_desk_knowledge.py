@@ -180,7 +180,7 @@ def test_an_alias_is_of_one_thing_only() -> None:
             for name in filter(None, row[column].split("|")):
                 owners.setdefault(name, set()).add(row["id"])
     assert {name: of for name, of in owners.items() if len(of) > 1} == {
-        name: {"L410", "L411"} for name in ("the Owl", "夜猫子号", "夜猫子")
+        name: {"L410", "L411"} for name in ("the Owl", "Owl", "夜猫子号", "夜猫子")
     }
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -24,25 +24,22 @@ _HAN = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fff
 _LETTERS = "0-9a-z\u00aa\u00b5\u00ba\u00df-\u00f6\u00f8-\u02ff\u0300-\u036f\u0370-\u1fff\u3040-\u30ff\uac00-\ud7a3"
 
 _WORDS = tomllib.loads(resources.files("huiyi.reason").joinpath("words", "forms.toml").read_text("utf-8"))
-_SAME: list[list[str]] = _WORDS["same"]
-_TOKEN = re.compile(
-    "(?P<whole>{whole})|(?P<same>{same})|(?P<han>[{han}])|(?P<word>[{letters}]+(?:['’][{letters}]+)?)".format(
-        whole="|".join(_WORDS["whole"]),
-        same="|".join(sorted((way for ways in _SAME for way in ways if not way.isascii()), key=len, reverse=True)),
-        han=_HAN,
-        letters=_LETTERS,
-    )
-)
 _ACHES = re.compile(r"([a-z]{3,})aches?")  # a headache is a pain in the head, and said so by some
 _BREAK = re.compile(r"[^\s\-‐‑–'’\"“”‘()（）/·*_~]")
 _JOINS = re.compile(r"[\s\-‐‑–'’\"“”‘*_~]*")
 
-_EMPTY = frozenset(_WORDS["empty"])
+EMPTY = frozenset(_WORDS["empty"])
+"""What names lose, where something else is left of them."""
 _BETWEEN_WORDS = frozenset(_WORDS["between"]["en"]) | frozenset(_WORDS["between"]["denying_en"])
 _BETWEEN = tuple(
     re.compile("|".join(piece for kind in kinds for piece in _WORDS["between"][kind]))
     for kinds in (("often",), ("degree", "sensing", "where"), ("denying_zh",))
 )
+_ALONE_BEHIND, _ALONE_BEFORE = frozenset(_WORDS["alone"]["behind"]), frozenset(_WORDS["alone"]["before"])
+ENDS = frozenset(_WORDS["alone"]["ends"])
+"""Characters that may be the end of a name whose beginning was said before."""
+KINDS_OF_PAIN = frozenset(_WORDS["alone"]["kinds_of_pain"])
+"""Characters that may stand between such a beginning and 痛, and need not be in the name."""
 _MOST_BETWEEN = 3  # pieces of what may stand between two tokens of a name
 
 
@@ -79,6 +76,12 @@ class Tokens:
     def joined(self, place: int) -> bool:
         """Whether no mark stands between a token and the next one."""
         return _BREAK.search(self.normal, self.ends[place], self.starts[place + 1]) is None
+
+    def stands_alone(self, first: int, last: int) -> bool:
+        """Whether some Chinese characters are a word for themselves, by what stands beside them."""
+        start, end = self.starts[first], self.ends[last]
+        before, after = self.normal[start - 1 : start], self.normal[end : end + 1]
+        return (before in _ALONE_BEHIND or not before.isalpha()) and (after in _ALONE_BEFORE or not after.isalpha())
 
     def _following(self, place: int) -> list[int]:
         found: list[int] = []
@@ -137,50 +140,85 @@ class _Characters(dict[int, str]):
 _CHARACTERS = _Characters()
 
 
-def tokens(text: str, mend: Callable[[str], str | None] | None = None) -> Tokens:
-    """Cut a text into tokens.
+class Forms:
+    """Cuts texts and names into tokens.
 
     Args:
-        text: The text.
-        mend: Gives for a word what it was meant to be, or ``None``.
+        same: Words that replace each other, the token first, besides the usual ones.
 
     Example:
-        >>> tokens("Bad headaches, 肚子很疼").keys
-        ['bad', 'head', 'pain', '肚', '子', '很', '痛']
+        >>> forms = Forms([("腹", "肚子")])
+        >>> forms.tokens("Bad headaches, 肚子很疼").keys
+        ['bad', 'head', 'pain', '腹', '很', '痛']
     """
-    found = Tokens(normal(text))
-    keys, starts, ends = found.keys, found.starts, found.ends
-    for match in _TOKEN.finditer(found.normal):
-        start, end = match.span()
-        if match.lastgroup == "word":
-            word = match[0]
-            meant = mend(word) if mend is not None else None
-            forms = word_keys(meant or word)
-            if meant:
-                found.mended.update(range(len(keys), len(keys) + len(forms)))
-            keys += forms
-            cuts = [start] if len(forms) == 1 else [start, min(start + len(forms[0]), end - 1)]
-            starts += cuts
-            ends += [*cuts[1:], end]
-        else:
-            keys.append(_FIRST[match[0]] if match.lastgroup == "same" else match[0])
-            starts.append(start)
-            ends.append(end)
-    return found
+
+    def __init__(self, same: Iterable[Sequence[str]] = ()) -> None:
+        self.same = tuple(tuple(map(normal, ways)) for ways in same)
+        self._first: dict[str, str] = {}
+        for ways in (*_WORDS["same"], *self.same):
+            for way in ways:
+                self._first.setdefault(_bare(way), _bare(ways[0]))
+        written = {way for ways in (*_WORDS["same"], *self.same) for way in ways if not way.isascii()}
+        self._pattern = re.compile(
+            "(?P<whole>{whole})|(?P<same>{same})|(?P<han>[{han}])|(?P<word>[{letters}]+(?:['’][{letters}]+)?)".format(
+                whole="|".join(_WORDS["whole"]),
+                same="|".join(re.escape(way) for way in sorted(written, key=lambda way: (-len(way), way))),
+                han=_HAN,
+                letters=_LETTERS,
+            )
+        )
+        self.word_keys = lru_cache(maxsize=1 << 16)(self._word_keys)
+
+    def tokens(self, text: str, mend: Callable[[str], str | None] | None = None) -> Tokens:
+        """Cut a text into tokens.
+
+        Args:
+            text: The text.
+            mend: Gives for a word what it was meant to be, or ``None``.
+        """
+        found = Tokens(normal(text))
+        keys, starts, ends = found.keys, found.starts, found.ends
+        for match in self._pattern.finditer(found.normal):
+            start, end = match.span()
+            if match.lastgroup == "word":
+                word = match[0]
+                meant = mend(word) if mend is not None else None
+                forms = self.word_keys(meant or word)
+                if meant:
+                    found.mended.update(range(len(keys), len(keys) + len(forms)))
+                keys += forms
+                cuts = [start] if len(forms) == 1 else [start, min(start + len(forms[0]), end - 1)]
+                starts += cuts
+                ends += [*cuts[1:], end]
+            else:
+                keys.append(self._first[match[0]] if match.lastgroup == "same" else match[0])
+                starts.append(start)
+                ends.append(end)
+        return found
+
+    def _word_keys(self, word: str) -> tuple[str, ...]:
+        """The tokens of one English word in small letters; most are one."""
+        if aches := _ACHES.fullmatch(word):
+            place = stem(aches[1])
+            return self._first.get(place, place), "pain"
+        found = stem(word)
+        return (self._first.get(found, found),)
+
+    def name_keys(self, name: str) -> tuple[str, ...]:
+        """The tokens by which a name is found: without words that mean nothing by themselves.
+
+        Example:
+            >>> Forms().name_keys("Shortness of breath"), Forms().name_keys("腹部疼痛"), Forms().name_keys("the")
+            (('short', 'breath'), ('腹', '痛'), ())
+        """
+        keys = tuple(self.tokens(name.replace("_", " ")).keys)
+        kept = tuple(key for key in keys if key not in EMPTY)
+        return keys if len(kept) == 1 else kept  # "the runs" are no run
 
 
-@lru_cache(maxsize=1 << 16)
-def word_keys(word: str) -> tuple[str, ...]:
-    """The tokens of one English word in small letters; most are one.
-
-    Example:
-        >>> word_keys("coughing"), word_keys("toothache"), word_keys("hurts"), word_keys("allergies")
-        (('cough',), ('tooth', 'pain'), ('pain',), ('allergy',))
-    """
-    if aches := _ACHES.fullmatch(word):
-        return stem(aches[1]), "pain"
-    found = stem(word)
-    return (_FIRST.get(found, found),)
+def _bare(word: str) -> str:
+    """A word as it is a token."""
+    return stem(word) if word.isascii() else word
 
 
 def stem(word: str) -> str:
@@ -207,20 +245,3 @@ def stem(word: str) -> str:
                 word = word[:-1]
             break
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
-
-
-_FIRST = {way: ways[0] for ways in _SAME for way in ways} | {
-    stem(way): ways[0] for ways in _SAME for way in ways if way.isascii()
-}
-
-
-def name_keys(name: str) -> tuple[str, ...]:
-    """The tokens by which a name is found: without words that mean nothing by themselves.
-
-    Example:
-        >>> name_keys("Shortness of breath"), name_keys("腹部疼痛"), name_keys("the")
-        (('short', 'breath'), ('腹', '痛'), ())
-    """
-    keys = tuple(tokens(name.replace("_", " ")).keys)
-    kept = tuple(key for key in keys if key not in _EMPTY)
-    return kept if len(kept) > 1 or not any(key in ("部", "的") for key in keys) else keys

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -30,10 +31,9 @@ Pieces = tuple[tuple[int, int], ...]
 """Where the pieces of a mention begin and end; what lies between two of them is not its own."""
 
 _MENTION, _NEUTRAL = "\ue000", "\ue001"  # stand for a character of a mention, and of what only looks like a cue
-_REACH = 120  # characters to either side beyond which nothing acts
+_REACH = 80  # characters to either side beyond which nothing acts
 _PASSED_ZH, _PASSED_EN, _PASSED_NEAR_EN = 3, 3, 2  # characters, or words, besides the usual ones that a denial passes
 _SENTENCE = re.compile(r"[。!?;\n\r…]|\.(?=\s|$)")
-_M = f"{_MENTION}+"
 _CUES = tomllib.loads(resources.files("huiyi.reason").joinpath("words", "cues.toml").read_text("utf-8"))
 
 
@@ -53,11 +53,14 @@ _DENIES_ZH = re.compile(f"(?P<list>{_zh('denies_list')})|(?P<some>{_zh('denies')
 _PASSES_ZH = re.compile(rf"(?:{_zh('passes')}|[、/\s{_NEUTRAL}{_MENTION}])+")
 _STOPS_ZH = re.compile(_zh("stops"))
 _DENIES_AFTER_ZH = re.compile(
-    rf"(?:{_MENTION}|{_zh('denies_after_before')})*{_zh('denies_after')}{_zh('denies_after_behind')}*(?=$|[,.。!?;:、\n])"
+    f"(?:{_MENTION}|{_zh('denies_after_before')})*+{_zh('denies_after')}{_zh('denies_after_behind')}*+"
+    r"(?=$|[,.。!?;:、\n])"
 )
-_OVER_AFTER_ZH = re.compile(rf"(?:{_MENTION}|[、和])*[^,。;!?\n没不未{_NEUTRAL}]{{0,8}}?{_zh('over_after')}")
+_OVER_AFTER_ZH = re.compile(rf"[{_MENTION}、和]*+[^,。;!?\n没不未{_NEUTRAL}]{{0,8}}?{_zh('over_after')}")
 _DOUBTS_ZH, _STOPS_DOUBT_ZH = re.compile(_zh("doubts")), re.compile(_zh("stops_doubt"))
-_DOUBTS_AFTER_ZH = re.compile(f"(?:{_MENTION}|[、和或])*{_zh('doubts_after')}")
+_DOUBTS_AFTER_ZH = re.compile(f"[{_MENTION}、和或]*+{_zh('doubts_after')}")
+_EACH_TIME_ZH = re.compile("(?:(?<![第唯万])一|只要一?|每次|一到)$")  # 一咳嗽腰就痛: what brings it on is no complaint
+_THEN = 10  # characters before which what is brought on begins
 _ASKED_ZH = re.compile(_zh("asked"))
 _BEFORE_ZH, _BEFORE_ALONE_ZH = re.compile(_zh("before")), re.compile(_zh("before_alone"))
 _HAD_ZH, _GOES_ON_ZH = re.compile(_zh("had")), re.compile(_zh("goes_on"))
@@ -68,14 +71,14 @@ _DENIES_EN = re.compile(f"(?P<list>{_en('denies_list')})|(?P<near>{_en('denies_n
 _PASSES_EN = re.compile(_en("passes"))
 _STOPS_EN = re.compile(f"{_en('stops')}|[;:]")
 _DENIES_AFTER_EN = re.compile(
-    rf"(?:\s|{_MENTION}|,|\bor\b|\band\b)*(?:{_en('denies_after')}|[:\-]\s*(?:no|none|absent|negative|denied)\b)"
+    rf"(?:[\s,{_MENTION}]|\bor\b|\band\b)*+(?:{_en('denies_after')}|[:\-]\s*(?:no|none|absent|negative|denied)\b)"
 )
 _LIST_ENDS_EN = re.compile(r"\b(?:or|nor|and)\s*$")
 _LIST_GOES_ON_EN = re.compile(
-    rf"(?:\s*,?\s*(?:{_MENTION}\s*)+)*\s*,?\s*(?:or|nor|and)\s+(?:[a-z]+\s+)?{_M}|\s*(?:[.!]|$)|\s*,\s*{_M}"
+    rf"[\s,{_MENTION}]*+(?:or|nor|and)\s+(?:[a-z]+\s+)?{_MENTION}|\s*(?:[.!]|$)|\s*,\s*{_MENTION}"
 )
 _OVER_AFTER_EN = re.compile(
-    rf"(?:\s|{_MENTION})*(?:[a-z]+\s+){{0,5}}?(?:has|have|had|is|are|was|were|'s)?\s*"
+    rf"[\s{_MENTION}]*+(?:[a-z]+\s+){{0,5}}?(?:has|have|had|is|are|was|were|'s)?\s*"
     rf"(?:(?:already|now|all|completely|finally|since)\s+)*{_en('over_after')}"
 )
 _DOUBTS_EN = re.compile(_en("doubts"))
@@ -219,7 +222,7 @@ def _unusual(gap: str) -> list[str]:
 
 def _doubted(at: _Sentence) -> bool:
     """Whether a mention is only supposed, asked for or made a condition."""
-    if re.search("好像|似乎|可能|仿佛", at.inside):
+    if re.search("好像|似乎|可能|仿佛", at.inside) or (_EACH_TIME_ZH.search(at.before) and "就" in at.after[:_THEN]):
         return True
     if (cue := _last(_DOUBTS_ZH, at.whole)) and not _STOPS_DOUBT_ZH.search(at.whole, cue.end()):
         return True
@@ -238,8 +241,8 @@ def _over(at: _Sentence) -> bool:
     rest = re.split("[,。]", at.after, maxsplit=1)[0]
     if cue := _last(_BEFORE_ZH, clause):
         gap = clause[cue.end() :]
-        return not _GOES_ON_ZH.search(gap) and (
-            cue[0][:2] in ("既往", "病史", "曾经", "曾", "以前") or bool(_HAD_ZH.search(gap + rest))
+        return not _GOES_ON_ZH.search(gap) and bool(
+            _BEFORE_ALONE_ZH.match(cue[0]) or _HAD_ZH.search(gap + at.inside + rest)
         )
     if cue := _last(_BEFORE_EN, clause):
         return not _STOPS_EN.search(clause, cue.end())
@@ -267,6 +270,7 @@ class _Kin:
                     self._patient = cue["kin"]
                 elif cue["kin"] is None or cue["kin"] != self._patient:
                     self._spans.append((cue.end(), self._end(cue.end())))
+        self._spans.sort()
 
     def _is_patient(self, cue: re.Match[str], speaks: bool, count: int) -> bool:
         """Whether the text is about this one: no word of another before, and not merely that they have something."""
@@ -285,4 +289,8 @@ class _Kin:
 
     def others(self, place: int) -> bool:
         """Whether what is mentioned at a place is somebody else's."""
-        return any(start <= place < end for start, end in self._spans)
+        first = bisect_left(self._spans, (place - _REACH, 0))
+        return any(
+            start <= place < end
+            for start, end in self._spans[first : bisect_right(self._spans, (place, len(self._text)))]
+        )
