@@ -1,14 +1,17 @@
 """One small model for the whole run, and what it was trained on."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
 import huiyi
 from huiyi import Model, Table, Task, TrainConfig
+from huiyi.cli import main
 from huiyi.data.desk import FOLDER, desk
 from huiyi.data.tasks import read_tasks
 from huiyi.perceive.encoders import ENCODERS
@@ -60,3 +63,28 @@ def saved(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words_only() -> TrainConfig:
     """Trains in milliseconds, because it counts words and encodes no text."""
     return TrainConfig(signals=("words",))
+
+
+class Ended(NamedTuple):
+    """How a call of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ended]:
+    """Call the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["huiyi", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Ended(code, *capfd.readouterr())
+
+    return call

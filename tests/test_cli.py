@@ -10,43 +10,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import huiyi
 from huiyi import Model
-from huiyi.cli import _desk_knowledge, main
+from huiyi.cli import _desk_knowledge
 from huiyi.data.desk import FOLDER
 from huiyi.storage import MANIFEST
 
+Run = Callable[..., Any]
+"""The fixture ``run``."""
+
 ROWS = [(f"{words} {i}", label) for i in range(6) for words, label in (("buy ticket", "buy"), ("train late", "delay"))]
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Call the command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["huiyi", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Ended(code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture
@@ -59,11 +36,11 @@ def write(path: Path, rows: list[tuple[str, str]], header: str = "text,intent") 
     return path
 
 
-def train(run: Run, source: object, *more: object, out: object = "model") -> Ended:
+def train(run: Run, source: object, *more: object, out: object = "model") -> Any:
     return run("train", source, "--out", out, "--signals", "words", *more)
 
 
-def refused(ended: Ended, *words: str) -> None:
+def refused(ended: Any, *words: str) -> None:
     """Exit code 2, nothing on the output stream, and one line on the error stream."""
     assert ended.code == 2, ended
     assert ended.out == ""
@@ -300,7 +277,7 @@ def folder(run: Run, train_csv: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", [("decide", "hello"), ("evaluate", "train.csv")])
 def test_models_that_are_none(run: Run, folder: Path, command: tuple[str, str]) -> None:
-    def call(place: object) -> Ended:
+    def call(place: object) -> Any:
         return run(command[0], place, command[1])
 
     refused(call("nowhere"), "nowhere is not there")
@@ -369,7 +346,7 @@ def test_a_full_disk(run: Run, train_csv: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_version(run: Run) -> None:
-    assert run("--version") == Ended(0, f"huiyi {huiyi.__version__}\n", "")
+    assert run("--version") == (0, f"huiyi {huiyi.__version__}\n", "")
 
 
 def test_a_file_that_is_not_there_is_not_taken_for_a_text(run: Run, saved: Path) -> None:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 import huiyi
 from huiyi import Columns, Model, TrainConfig
-from huiyi.cli import main
 from huiyi.errors import DataError, ModelFolderError, OptionError
 from huiyi.evaluate.proofs import proofs_of
 from huiyi.reason import Domain, Fact, Given, Knowledge, Proof, Reasoner
@@ -92,6 +91,9 @@ def saved(knowing: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+Run = Callable[..., Any]
+"""The fixture ``run``."""
+
 TOLD = Record(text="hello i have aching limbs and cough", answers={"days_ill": "5"})
 
 
@@ -101,33 +103,7 @@ def told(knowing: Model) -> Decision:
     return knowing.decide(TOLD, prove=True)
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Call the command line in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["huiyi", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Ended(code, *capfd.readouterr())
-
-    return call
-
-
-def refused(ended: Ended, said: str) -> None:
+def refused(ended: Any, said: str) -> None:
     """Hold that it ended as the user's mistake, told in one line."""
     assert ended.code == 2
     assert said in ended.err
