@@ -476,12 +476,13 @@ def test_a_large_graph_is_quick(knowing: Model) -> None:
     bare = Model(knowing.perception, knowing.skills, summary=knowing.summary)
     spent: dict[str, float] = {}
     for _ in range(4):
-        for name, model in (("large", large), ("bare", bare)):
+        for name, model in (("large", large), ("small", knowing), ("bare", bare)):
             started = time.process_time()
             for text in TEXTS[:10]:
                 model.decide(text)
             spent[name] = min(spent.get(name, float("inf")), time.process_time() - started)
-    assert spent["large"] < 6 * spent["bare"], spent
+    assert spent["large"] < 8 * spent["bare"], spent  # whose words alone take half a millisecond
+    assert spent["large"] < 3 * spent["small"], spent
 
 
 # Knowledge that says little
