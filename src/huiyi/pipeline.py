@@ -17,7 +17,7 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.explain import explain_words, shapley
+from huiyi.explain import explain_words, influential_examples, nearest_examples, shapley
 from huiyi.perceive import (
     READERS,
     BackbonePerceiver,
@@ -34,13 +34,28 @@ from huiyi.perceive import (
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.reason import Proof, Reasoner
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Explanation, Inference, Intents, Record, Span, Task, Turn, source_of
+from huiyi.values import (
+    Context,
+    Decision,
+    Explanation,
+    Inference,
+    Intents,
+    Record,
+    Span,
+    Task,
+    Turn,
+    is_blank,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.values import Ragged, Reading, Signal, TaskKind
 
+
+_TRIED = 6  # examples, to see whether a head keeps their rows in their order
+_SAME = 0.999  # the cosine of a row with itself, apart from rounding
 
 BATCH_ROWS = 1024
 """Rows perceived at once."""
@@ -261,6 +276,7 @@ class Model:
         self.examples = tuple(examples)
         self.reasoner = reasoner
         self.sha256 = sha256
+        self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -499,7 +515,50 @@ class Model:
             seed=seed,
         )
         (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
-        return replace(found, shares=shares)
+        remembered = self._remembered(context, task, label)
+        return replace(
+            found,
+            shares=shares,
+            nearest=nearest_examples(*remembered) if remembered else (),
+            influential=influential_examples(*remembered) if remembered else (),
+        )
+
+    def _remembered(
+        self, context: Context, task: Task, label: str
+    ) -> tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None] | None:
+        """The examples of a task, how like each is to the one record of a context, and what it added to a label.
+
+        Told by the rows that a head keeps, where these are known to be the examples; else by perceiving the examples
+        anew, once. None where there are no examples, or the record has no text.
+        """
+        aligner = self.skills[task.name].aligner
+        assert isinstance(aligner, Aligner), "spans are not explained"
+        if not self.examples or not context.has("text")[0]:
+            return None
+        if task.name not in self._taught:
+            self._taught[task.name] = self._examples_of(task, aligner)
+        records, seen = self._taught[task.name]
+        if seen is not None:
+            signal = next(name for name in seen.signals if source_of(name) == "text")
+            return records, task.name, _cosines(seen.signals[signal], context.signals[signal]), None
+        memory = aligner.remember(context, label)
+        if memory is None:
+            return None
+        influence = None if memory.influence is None else memory.influence[: len(records)]
+        return records, task.name, memory.similar[: len(records)], influence
+
+    def _examples_of(self, task: Task, aligner: Aligner) -> tuple[Sequence[Record], Context | None]:
+        """The examples of a task that have a text, and what is perceived of them where no head keeps just these rows.
+
+        Whether it does is tried on some of them: the row in the place of each must be just like it.
+        """
+        records = [one for one in self.examples if task.name in one.labels and not is_blank(one.text)]
+        for row in range(0, len(records), max(1, len(records) // _TRIED)):
+            context = self.perceive([Record(text=records[row].text)])
+            memory = aligner.remember(context, task.names[0])
+            if memory is None or len(memory.similar) < len(records) or memory.similar[row] < _SAME:
+                return records, self.perceive([Record(text=one.text) for one in records])
+        return records, None
 
     def decide_all(
         self, records: Sequence[Record | str], *, explain: bool = False, prove: bool = False
@@ -623,6 +682,17 @@ class Model:
             reasoner=self.reasoner,
             sha256=self.sha256,
         )
+
+
+def _cosines(rows: Signal, other: Signal) -> NDArray[np.floating]:
+    """Cosine of each row, shape (n, d), with one other, shape (1, d); dense or sparse."""
+    if isinstance(rows, np.ndarray) and isinstance(other, np.ndarray):
+        products, lengths = rows @ other[0], np.linalg.norm(rows, axis=1) * np.linalg.norm(other)
+    else:
+        assert not isinstance(rows, np.ndarray) and not isinstance(other, np.ndarray), "both are of one signal"
+        products = (rows @ other.T).toarray()[:, 0]
+        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel() * float(other.multiply(other).sum()))
+    return np.asarray(products / np.maximum(lengths, 1e-12))
 
 
 def _explainable(tasks: Sequence[Task], about: str | None) -> Task:
