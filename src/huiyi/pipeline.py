@@ -17,7 +17,7 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.explain import explain_words, influential_examples, nearest_examples, shapley
+from huiyi.explain import Corpus, Search, Unit, explain_words, influential_examples, nearest_examples, shapley
 from huiyi.perceive import (
     READERS,
     BackbonePerceiver,
@@ -277,6 +277,7 @@ class Model:
         self.reasoner = reasoner
         self.sha256 = sha256
         self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
+        self._corpora: dict[str, Corpus] = {}
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -470,6 +471,7 @@ class Model:
         method: str = "chains",
         seconds: float | None = None,
         seed: int = 0,
+        counterfactual: bool = True,
     ) -> Explanation:
         """Why is a label as probable as it is? The words that made it so.
 
@@ -482,6 +484,8 @@ class Model:
             method: How words are weighed, one of ``huiyi.explain.METHODS``.
             seconds: How long words may be weighed. When it is over, the best so far is told, and said to be.
             seed: Of random orders.
+            counterfactual: Whether to look for a small change of words that changes the decision. It takes longer than
+                all the rest.
 
         Raises:
             OptionError: The model has no such label, or tells spans alone; or there is no such method.
@@ -516,12 +520,33 @@ class Model:
         )
         (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
         remembered = self._remembered(context, task, label)
+
+        def decided(texts: Sequence[str]) -> tuple[Sequence[Decision], NDArray[np.floating]]:
+            altered = self.perception.reworded(context, texts)
+            inference = self.reason(altered, self.align(altered, task.name))
+            return self.choose(altered, inference), inference.intents.probabilities
+
+        changed = None
+        if counterfactual and task.name not in context.records[0].answers:  # a reply settles, whatever the text says
+            units = [Unit(word.text, word.start, word.end) for word in found.words]
+            weights = [word.weight for word in found.words]
+            search = (context.records[0].text or "", units, weights, decision, task.names, decided, self._corpus(task))
+            changed = Search(*search).run()
         return replace(
             found,
             shares=shares,
+            counterfactual=changed,
             nearest=nearest_examples(*remembered) if remembered else (),
             influential=influential_examples(*remembered) if remembered else (),
         )
+
+    def _corpus(self, task: Task) -> Corpus:
+        """The words of the examples of a task, read once."""
+        if task.name not in self._corpora:
+            own = [one for one in self.examples if task.name in one.labels]
+            labels = [one.labels_of(task.name) for one in own]
+            self._corpora[task.name] = Corpus([one.text or "" for one in own], labels, pieces)
+        return self._corpora[task.name]
 
     def _remembered(
         self, context: Context, task: Task, label: str

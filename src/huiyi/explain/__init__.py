@@ -1,6 +1,7 @@
 """Explain: why this decision? Models come in as callables."""
 
 from huiyi.callables import callable_package
+from huiyi.explain.counterfactual import Corpus, Search
 from huiyi.explain.examples import influential_examples, nearest_examples
 from huiyi.explain.explain import explain
 from huiyi.explain.faithfulness import faithfulness, likeness
@@ -12,6 +13,6 @@ from huiyi.explain.words import explain_words
 callable_package(__name__, explain)
 
 __all__ = [
-    "METHODS", "Attribution", "Game", "Unit", "attribute", "explain", "explain_words", "faithfulness",
-    "influential_examples", "likeness", "nearest_examples", "phrases", "shapley", "units_of", "without",
+    "METHODS", "Attribution", "Corpus", "Game", "Search", "Unit", "attribute", "explain", "explain_words",
+    "faithfulness", "influential_examples", "likeness", "nearest_examples", "phrases", "shapley", "units_of", "without",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ class Explains(Protocol):
         method: str = "chains",
         seconds: float | None = None,
         seed: int = 0,
+        counterfactual: bool = True,
     ) -> Explanation:
         """Say why a label is as probable as it is."""
         ...
