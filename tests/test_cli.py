@@ -123,7 +123,7 @@ def test_options_reach_the_training(run: Run, tmp_path: Path) -> None:
     assert (model.promise.kind, model.promise.oos_rate, model.decide("late").seed) == ("guaranteed", 0, 7)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "decide", "check", "demo"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "decide", "explain", "replay", "check", "demo"])
 def test_help(run: Run, command: str) -> None:
     assert f"  {command} " in run("--help").out
     ended = run(command, "--help")
@@ -524,3 +524,39 @@ def test_pictures_that_cannot_be_read_are_left_out_when_asked(run: Run, colours:
     ended = run("decide", "model", "data/train.csv", "--skip-bad")
     kinds = [json.loads(line)["kind"] for line in ended.out.splitlines()]
     assert (len(kinds), kinds[2], "could not be read" in ended.err) == (12, "decline", True)
+
+
+def test_explain(run: Run, saved: Path, model: Model, tmp_path: Path) -> None:
+    text = "how much is a bed to Whitecliff"
+    panel = run("explain", saved, text, "--html", "why.html")
+    assert panel.code == 0, panel.err
+    assert panel.out.startswith("Why ask_fare") and "words: " in panel.out and "→ why.html" in panel.out
+    assert "Whitecliff" in (tmp_path / "why.html").read_text("utf-8")
+    sentence = run("explain", saved, text, "--for", "person").out
+    assert sentence.startswith("This was taken to be about") and len(sentence.splitlines()) == 1
+    assert "系统认为" in run("explain", saved, text, "--for", "person", "--lang", "zh").out
+    other = json.loads(run("explain", saved, text, "--about", model.task.names[1], "--json").out)
+    assert other["label"] == model.task.names[1]
+    assert run("explain", saved, "").code == 0
+
+
+def test_what_cannot_be_explained(run: Run, saved: Path) -> None:
+    refused(run("explain", saved), "nothing to explain")
+    refused(run("explain", saved, "a", "--for", "judge"), "person, agent or auditor")
+    refused(run("explain", saved, "a", "--about", "ask_fair"), "Did you mean 'ask_fare'?")
+    refused(run("explain", saved, "a", "--method", "chain"), "Did you mean 'chains'?")
+    refused(run("explain", saved, "a", "--seconds", "0"), "more than 0")
+    refused(run("explain", saved, "a", "--for", "auditor", "--seconds", "1"), "replayed")
+
+
+def test_an_auditors_record_is_replayed(run: Run, saved: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "record.json"
+    kept.write_text(run("explain", saved, "how much is a bed", "--for", "auditor").out, "utf-8")
+    ended = run("replay", saved, kept)
+    assert (ended.code, ended.out.startswith("identical: ")) == (0, True), ended
+    kept.write_text(kept.read_text("utf-8").replace('"kind": "', '"kind": "x'), "utf-8")
+    ended = run("replay", saved, kept)
+    assert (ended.code, ended.out.startswith("differs: decision.kind")) == (1, True), ended
+    kept.write_text("[]", "utf-8")
+    refused(run("replay", saved, kept), "no auditor's record")
+    refused(run("replay", saved, tmp_path / "none.json"), "cannot be read as JSON")

@@ -2,7 +2,7 @@
 
     model = huiyi.train("tickets.csv")
     decision = model.decide("my card still hasn't arrived")
-    huiyi.evaluate(model, "test.csv"); model.save("desk/"); huiyi.load("desk/")
+    huiyi.evaluate(model, "test.csv"); huiyi.explain(model, "…"); model.save("desk/"); huiyi.load("desk/")
 
 Names are loaded when first used, so importing costs next to nothing.
 """
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from huiyi.errors import InputError as InputError
     from huiyi.evaluate import Evaluation as Evaluation
     from huiyi.evaluate import evaluate as evaluate
+    from huiyi.explain import explain as explain
     from huiyi.pipeline import Model as Model
     from huiyi.pipeline import load as load
     from huiyi.train import TrainConfig as TrainConfig
     from huiyi.train import train as train
     from huiyi.values import Decision as Decision
+    from huiyi.values import Explanation as Explanation
     from huiyi.values import Label as Label
     from huiyi.values import Record as Record
     from huiyi.values import Task as Task
@@ -34,6 +36,7 @@ _HOMES = {
     "Columns": "data",
     "Decision": "values",
     "Evaluation": "evaluate",
+    "Explanation": "values",
     "HuiyiError": "errors",
     "InputError": "errors",
     "Label": "values",
@@ -43,6 +46,7 @@ _HOMES = {
     "Task": "values",
     "TrainConfig": "train",
     "evaluate": "evaluate",
+    "explain": "explain",
     "load": "pipeline",
     "read": "data",
     "reason": "reason",

@@ -46,6 +46,15 @@ SkipBad = Annotated[
 ]
 Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
+]
+Audios = Annotated[
+    list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
+]
+FormFields = Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")]
+Answers = Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
 OosRate = Annotated[float, typer.Option("--oos-rate", help="Share of records out of scope where the model will work.")]
 
@@ -223,15 +232,10 @@ def decide(
             show_default=False,
         ),
     ] = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
-    ] = None,
-    audio: Annotated[
-        list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
-    ] = None,
-    field: Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")] = None,
-    answer: Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")] = None,
+    image: Images = None,
+    audio: Audios = None,
+    field: FormFields = None,
+    answer: Answers = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also say how much the text, the fields, … counted.")
     ] = False,
@@ -251,9 +255,7 @@ def decide(
     """Act, clarify or decline. A file gives one line of JSON a record."""
     from huiyi.data import read
     from huiyi.evaluate import draw_proofs, in_words, proofs_in_words
-    from huiyi.perceive import PICTURES, RECORDINGS
     from huiyi.pipeline import load
-    from huiyi.values import Media, Record
 
     language = _language(lang)
     if said is None and not (image or audio or field):
@@ -281,25 +283,7 @@ def decide(
         return
     if said == "-":
         said = sys.stdin.read()
-    record = Record(
-        text=said,
-        images=tuple(Media(path=path) for path in image or ()),
-        audios=tuple(Media(path=path) for path in audio or ()),
-        fields=_pairs(field, "--field"),
-        answers=_pairs(answer, "--answer"),
-    )
-    _check_answers(record, model)
-    _check_fields(record, model)
-    if image and not model.perception.takes(PICTURES):
-        raise OptionError(
-            "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
-            "one that has. Leave the option out"
-        )
-    if audio and not model.perception.takes(RECORDINGS):
-        raise OptionError(
-            "--audio: the model has learnt from no recordings, and from no texts as which they could be heard; "
-            "expected one that has. Leave the option out"
-        )
+    record = _record(model, said, image, audio, field, answer)
     decision = model.decide(record, explain=explain, prove=proof or svg is not None)
     if svg is not None:
         draw_proofs(model, decision, svg, language)
@@ -312,6 +296,96 @@ def decide(
     _console().print("\n".join(lines), markup=False, highlight=False)
     if svg is not None:
         _console().print(f"→ {svg}", markup=False, highlight=False)
+
+
+@app.command()
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
+    said: Annotated[
+        str | None,
+        typer.Argument(metavar='"TEXT" | -', help="A text, or - for one on standard input.", show_default=False),
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Explain this label.", show_default="the one decided on")
+    ] = None,
+    reader: Annotated[str, typer.Option("--for", metavar="person|agent|auditor", help="Who asks.")] = "agent",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="How words are weighed: chains, shapley or occlusion.")
+    ] = "chains",
+    seconds: Annotated[
+        float | None, typer.Option(metavar="N", help="How long words may be weighed.", show_default="as needed")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="F.html", help="Write a page.")] = None,
+    as_json: Json = False,
+    image: Images = None,
+    audio: Audios = None,
+    field: FormFields = None,
+    answer: Answers = None,
+    lang: Language = "en",
+) -> None:
+    """Why a decision is as it is: for whom it concerns, for whoever answers for it, or for an auditor."""
+    from huiyi.evaluate import audit, for_agent, for_person, proofs_in_words, write_explanation
+    from huiyi.pipeline import load
+
+    language = _language(lang)
+    if reader not in ("person", "agent", "auditor"):
+        raise OptionError(f"--for {reader!r} is not known; expected person, agent or auditor")
+    if reader == "auditor" and seconds is not None:
+        raise OptionError("--seconds: a time budget is never the same twice, so the record could not be replayed")
+    if said is None and not (image or audio or field):
+        raise OptionError("there is nothing to explain; expected a text, --image, --audio or --field")
+    model = load(folder)
+    said = sys.stdin.read() if said == "-" else said
+    record = _record(model, said, image, audio, field, answer)
+    if reader == "auditor":
+        print(json.dumps(audit(model, record, about, method=method), ensure_ascii=False, indent=1))
+        return
+    explanation = model.explain(record, about, method=method, seconds=seconds, counterfactual=reader == "agent")
+    decision = model.decide(record, prove=model.reasoner is not None)
+    decision = decision.tasks.get(explanation.task, decision)
+    proofs = proofs_in_words(model, record, decision, language) if decision.proofs else []
+    if html is not None:
+        heard = said or "\n".join(reading.text for reading in decision.readings.values())
+        write_explanation(model, decision, explanation, heard, html, language=language, proofs=proofs)
+    if as_json:
+        print(json.dumps(asdict(explanation), ensure_ascii=False))
+        return
+    lines = (
+        [for_person(model, decision, explanation, language)]
+        if reader == "person"
+        else for_agent(model, decision, explanation, language, proofs)
+    )
+    _console().print("\n".join(lines), markup=False, highlight=False)
+    if html is not None:
+        _console().print(f"→ {html}", markup=False, highlight=False)
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The saved model that decided.")],
+    kept: Annotated[Path, typer.Argument(metavar="RECORD.json", help="What explain --for auditor printed.")],
+    lang: Language = "en",
+) -> None:
+    """Decide anew what an auditor's record holds, and compare. Exit code 1 where something differs."""
+    from huiyi.errors import DataError
+    from huiyi.evaluate import replay_audit
+    from huiyi.pipeline import load
+
+    said = {
+        "en": ("identical: {} of {}", "differs: {}"),
+        "zh": ("完全一致：{}，模型 {}", "不一致：{}"),
+    }[_language(lang)]
+    try:
+        document = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{kept} cannot be read as JSON; expected an auditor's record") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{kept} holds no auditor's record; expected what `huiyi explain --for auditor` printed")
+    differences = replay_audit(load(folder), document)
+    lines = [said[1].format(line) for line in differences] or [said[0].format(kept, document["model"])]
+    _console().print("\n".join(lines), markup=False, highlight=False)
+    if differences:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -477,6 +551,44 @@ def _decide_file(model: Model, table: Table, *, explain: bool, prove: bool, skip
         for decision in model.decide_all(batch, explain=explain, prove=prove):
             print(json.dumps(asdict(decision), ensure_ascii=False))
     _print_notices(left_out(excused))
+
+
+def _record(
+    model: Model,
+    said: str | None,
+    image: list[Path] | None,
+    audio: list[Path] | None,
+    field: list[str] | None,
+    answer: list[str] | None,
+) -> Record:
+    """The record that the options speak of.
+
+    Raises:
+        OptionError: The model makes nothing of one of them.
+    """
+    from huiyi.perceive import PICTURES, RECORDINGS
+    from huiyi.values import Media, Record
+
+    record = Record(
+        text=said,
+        images=tuple(Media(path=path) for path in image or ()),
+        audios=tuple(Media(path=path) for path in audio or ()),
+        fields=_pairs(field, "--field"),
+        answers=_pairs(answer, "--answer"),
+    )
+    _check_answers(record, model)
+    _check_fields(record, model)
+    if image and not model.perception.takes(PICTURES):
+        raise OptionError(
+            "--image: the model has learnt from no pictures, and from no texts as which they could be read; expected "
+            "one that has. Leave the option out"
+        )
+    if audio and not model.perception.takes(RECORDINGS):
+        raise OptionError(
+            "--audio: the model has learnt from no recordings, and from no texts as which they could be heard; "
+            "expected one that has. Leave the option out"
+        )
+    return record
 
 
 def _check_fields(record: Record, model: Model) -> None:

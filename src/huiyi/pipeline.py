@@ -17,7 +17,7 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.explain import shapley
+from huiyi.explain import Corpus, Search, Unit, explain_words, influential_examples, nearest_examples, shapley
 from huiyi.perceive import (
     READERS,
     BackbonePerceiver,
@@ -28,19 +28,35 @@ from huiyi.perceive import (
     Perceiver,
     TranscriptPerceiver,
     Upkeep,
+    pieces,
     stood_in,
 )
 from huiyi.perceive import perceiver as make_perceiver
 from huiyi.reason import Proof, Reasoner
 from huiyi.reason.facts import written
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import Context, Decision, Inference, Intents, Record, Span, Task, Turn, source_of
+from huiyi.values import (
+    Context,
+    Decision,
+    Explanation,
+    Inference,
+    Intents,
+    Record,
+    Span,
+    Task,
+    Turn,
+    is_blank,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.values import Ragged, Reading, Signal, TaskKind
 
+
+_TRIED = 6  # examples, to see whether a head keeps their rows in their order
+_SAME = 0.999  # the cosine of a row with itself, apart from rounding
 
 BATCH_ROWS = 1024
 """Rows perceived at once."""
@@ -116,6 +132,19 @@ class Perception:
             signals |= seen
             present += [there] * len(seen)
         return Context(records, signals, np.column_stack(present), tokens, readings)
+
+    def reworded(self, context: Context, texts: Sequence[str]) -> Context:
+        """One record as it would be with each of some texts. Only what is made of the text is perceived anew."""
+        (record,) = context.records
+        records = [replace(record, text=text) for text in texts]
+        again = context.rows(np.zeros(len(texts), dtype=np.intp))
+        signals, present = dict(again.signals), again.present.copy()
+        for name, perceiver in self._perceivers.items():
+            if source_of(name) == "text":
+                seen, there = perceiver.perceive(records)
+                signals |= seen
+                present[:, [list(signals).index(signal) for signal in seen]] = there[:, None]
+        return replace(again, records=records, signals=signals, present=present)
 
     def costs(self, records: Sequence[Record]) -> dict[str, float]:
         """Milliseconds that each source takes in a record that has it: the median over records perceived one by one."""
@@ -248,6 +277,8 @@ class Model:
         self.examples = tuple(examples)
         self.reasoner = reasoner
         self.sha256 = sha256
+        self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
+        self._corpora: dict[str, Corpus] = {}
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -407,23 +438,168 @@ class Model:
         if task.kind == "spans":
             return tuple({} for _ in decisions)
 
-        def worth(sources: frozenset[str]) -> NDArray[np.floating]:
-            partial = context.only(sources)
-            told = self.reason(partial, self.align(partial, task.name)).intents.probabilities
+        def worth(told: NDArray[np.floating]) -> NDArray[np.floating]:
             return np.array(
                 [_probability_of(decision, task, row) for decision, row in zip(decisions, told, strict=True)]
             )
 
-        found = shapley(context.sources, worth)
+        found = self._shares(context, task, worth)
         inferred = [
             task.name not in record.answers or decision.probability < 1
             for record, decision in zip(context.records, decisions, strict=True)
         ]
-        there = {source: context.has(source) & inferred for source in found}
+        return tuple(shares if own else {} for shares, own in zip(found, inferred, strict=True))
+
+    def _shares(
+        self,
+        context: Context,
+        task: Task,
+        worth: Callable[[NDArray[np.floating]], NDArray[np.floating]],
+        whole: NDArray[np.floating] | None = None,
+    ) -> tuple[dict[str, float], ...]:
+        """How much each source of n records added to what a function of the labels' probabilities tells of each.
+
+        ``whole`` are the probabilities by all sources, where they are known.
+        """
+
+        def told(sources: frozenset[str]) -> NDArray[np.floating]:
+            if whole is not None and len(sources) == len(context.sources):
+                return worth(whole)
+            return worth(self._told(context.only(sources), task))
+
+        found = shapley(context.sources, told)
+        there = {source: context.has(source) for source in found}
         return tuple(
             {source: float(share[row]) for source, share in found.items() if there[source][row]}
-            for row in range(len(decisions))
+            for row in range(len(context.records))
         )
+
+    def _told(self, context: Context, task: Task) -> NDArray[np.floating]:
+        """Probabilities of the labels of a task, with what is known of the domain, shape (n, k)."""
+        told: NDArray[np.floating] = self.reason(context, self.align(context, task.name)).intents.probabilities
+        return told
+
+    def explain(
+        self,
+        record: Record | str,
+        about: str | None = None,
+        *,
+        method: str = "chains",
+        seconds: float | None = None,
+        seed: int = 0,
+        counterfactual: bool = True,
+    ) -> Explanation:
+        """Why is a label as probable as it is? The words that made it so.
+
+        All that the record has beside its text stays as it is while words are taken out. Where knowledge has a part in
+        the decision, it has its part in what is explained too.
+
+        Args:
+            record: A record or text.
+            about: The label to explain, of any task; the one decided on where none is named.
+            method: How words are weighed, one of ``huiyi.explain.METHODS``.
+            seconds: How long words may be weighed. When it is over, the best so far is told, and said to be.
+            seed: Of random orders.
+            counterfactual: Whether to look for a small change of words that changes the decision. It takes longer than
+                all the rest.
+
+        Raises:
+            OptionError: The model has no such label, or tells spans alone; or there is no such method.
+            DataError: It is neither a record nor a text, or its text is longer than any that was said.
+
+        Example:
+            >>> import huiyi
+            >>> model = huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")])
+            >>> found = model.explain("has my card been stolen?", about="arrival")
+            >>> min(found.words, key=lambda word: word.weight).text
+            'stolen'
+        """
+        task = _explainable(self.tasks, about)
+        context = self.perceive([_as_record(record)])
+        inference = self.reason(context, self.align(context, task.name))
+        (decision,) = self.choose(context, inference)
+        label = about or decision.label or task.names[int(inference.intents.probabilities[0].argmax())]
+        column = task.names.index(label)
+
+        def worth(texts: Sequence[str]) -> NDArray[np.floating]:
+            return self._told(self.perception.reworded(context, texts), task)[:, column]
+
+        found = explain_words(
+            context.records[0].text or "",
+            worth,
+            task=task.name,
+            label=label,
+            cut=pieces,
+            method=method,
+            seconds=seconds,
+            seed=seed,
+        )
+        (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
+        remembered = self._remembered(context, task, label)
+
+        def decided(texts: Sequence[str]) -> tuple[Sequence[Decision], NDArray[np.floating]]:
+            altered = self.perception.reworded(context, texts)
+            inference = self.reason(altered, self.align(altered, task.name))
+            return self.choose(altered, inference), inference.intents.probabilities
+
+        changed = None
+        if counterfactual and task.name not in context.records[0].answers:  # a reply settles, whatever the text says
+            units = [Unit(word.text, word.start, word.end) for word in found.words]
+            weights = [word.weight for word in found.words]
+            search = (context.records[0].text or "", units, weights, decision, task.names, decided, self._corpus(task))
+            changed = Search(*search).run()
+        return replace(
+            found,
+            shares=shares,
+            counterfactual=changed,
+            nearest=nearest_examples(*remembered) if remembered else (),
+            influential=influential_examples(*remembered) if remembered else (),
+        )
+
+    def _corpus(self, task: Task) -> Corpus:
+        """The words of the examples of a task, read once."""
+        if task.name not in self._corpora:
+            own = [one for one in self.examples if task.name in one.labels]
+            labels = [one.labels_of(task.name) for one in own]
+            self._corpora[task.name] = Corpus([one.text or "" for one in own], labels, pieces)
+        return self._corpora[task.name]
+
+    def _remembered(
+        self, context: Context, task: Task, label: str
+    ) -> tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None] | None:
+        """The examples of a task, how like each is to the one record of a context, and what it added to a label.
+
+        Told by the rows that a head keeps, where these are known to be the examples; else by perceiving the examples
+        anew, once. None where there are no examples, or the record has no text.
+        """
+        aligner = self.skills[task.name].aligner
+        assert isinstance(aligner, Aligner), "spans are not explained"
+        if not self.examples or not context.has("text")[0]:
+            return None
+        if task.name not in self._taught:
+            self._taught[task.name] = self._examples_of(task, aligner)
+        records, seen = self._taught[task.name]
+        if seen is not None:
+            signal = next(name for name in seen.signals if source_of(name) == "text")
+            return records, task.name, _cosines(seen.signals[signal], context.signals[signal]), None
+        memory = aligner.remember(context, label)
+        if memory is None:
+            return None
+        influence = None if memory.influence is None else memory.influence[: len(records)]
+        return records, task.name, memory.similar[: len(records)], influence
+
+    def _examples_of(self, task: Task, aligner: Aligner) -> tuple[Sequence[Record], Context | None]:
+        """The examples of a task that have a text, and what is perceived of them where no head keeps just these rows.
+
+        Whether it does is tried on some of them: the row in the place of each must be just like it.
+        """
+        records = [one for one in self.examples if task.name in one.labels and not is_blank(one.text)]
+        for row in range(0, len(records), max(1, len(records) // _TRIED)):
+            context = self.perceive([Record(text=records[row].text)])
+            memory = aligner.remember(context, task.names[0])
+            if memory is None or len(memory.similar) < len(records) or memory.similar[row] < _SAME:
+                return records, self.perceive([Record(text=one.text) for one in records])
+        return records, None
 
     def decide_all(
         self, records: Sequence[Record | str], *, explain: bool = False, prove: bool = False
@@ -547,6 +723,38 @@ class Model:
             reasoner=self.reasoner,
             sha256=self.sha256,
         )
+
+
+def _cosines(rows: Signal, other: Signal) -> NDArray[np.floating]:
+    """Cosine of each row, shape (n, d), with one other, shape (1, d); dense or sparse."""
+    if isinstance(rows, np.ndarray) and isinstance(other, np.ndarray):
+        products, lengths = rows @ other[0], np.linalg.norm(rows, axis=1) * np.linalg.norm(other)
+    else:
+        assert not isinstance(rows, np.ndarray) and not isinstance(other, np.ndarray), "both are of one signal"
+        products = (rows @ other.T).toarray()[:, 0]
+        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel() * float(other.multiply(other).sum()))
+    return np.asarray(products / np.maximum(lengths, 1e-12))
+
+
+def _explainable(tasks: Sequence[Task], about: str | None) -> Task:
+    """The first task that has a label, or the first of all, apart from those of spans.
+
+    Raises:
+        OptionError: There is none.
+    """
+    known = [task for task in tasks if task.kind != "spans"]
+    if not known:
+        raise OptionError(
+            f"the model tells spans ({tasks[0].name}), and these cannot be explained; expected a task of one label a "
+            "record, or of several"
+        )
+    for task in known:
+        if about is None or about in task.names:
+            return task
+    names = [name for task in known for name in task.names]
+    raise OptionError(
+        f"the model has no label {about!r}; expected one of its {len(names)} labels.{did_you_mean(str(about), names)}"
+    )
 
 
 def _probability_of(decision: Decision, task: Task, probabilities: NDArray[np.floating]) -> float:

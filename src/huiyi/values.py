@@ -317,6 +317,127 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A stretch of the text that an explanation speaks of, in characters, ``end`` exclusive.
+
+    Attributes:
+        text: What stands there.
+        start: Where it begins.
+        end: Where it ends.
+        weight: What it added to the probability.
+    """
+
+    text: str
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Whether the words that an explanation names first really made the decision. See ``huiyi.explain``.
+
+    Attributes:
+        comprehensiveness: What the probability loses without them. Large is good.
+        sufficiency: What it loses when nothing but them is left. Small is good.
+        monotonicity: Share of words, put back from the least named one on, after which it does not fall.
+    """
+
+    comprehensiveness: float
+    sufficiency: float
+    monotonicity: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training row that an explanation names.
+
+    Attributes:
+        text: What it says.
+        labels: What it is labelled with.
+        similarity: With the record, 0 (nothing alike) to 1 (the same).
+        influence: What it added to the estimate of the head that keeps the rows, where there is such a head.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    similarity: float
+    influence: float | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One word in the place of another. One of nothing is taken out."""
+
+    was: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """The smallest change of words that was found to change the decision.
+
+    Attributes:
+        text: The text once it is changed.
+        changes: The words that differ.
+        kind: What is decided then.
+        labels: The labels given then.
+        probability: How probable they are then.
+        stilted: Whether two words stand side by side there that never do in the training texts.
+    """
+
+    text: str
+    changes: tuple[Change, ...]
+    kind: DecisionKind
+    labels: tuple[str, ...]
+    probability: float
+    stilted: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a label is as probable as it is.
+
+    Attributes:
+        task: Name of the task.
+        label: The label that is explained.
+        probability: How probable it is.
+        without_words: How probable it would be if the record had no text.
+        words: What each word of the text, or each phrase of a long one, added to the probability. They sum to it, less
+            ``without_words``, but for the method ``occlusion``.
+        shares: How much each source that the record has, such as ``text`` or ``fields``, added to it.
+        method: How the words were weighed.
+        passes: Texts that the model was asked about.
+        sufficed: Whether passes and time were enough; if not, this is the best that was found.
+        seed: Of random orders.
+        faithfulness: How far the words can be trusted. None where there are none.
+        nearest: The training rows that are most like the record.
+        influential: Those that added most to the label, or took most from it.
+        counterfactual: A small change of words that changes the decision, where one was found.
+    """
+
+    task: str
+    label: str
+    probability: float
+    without_words: float
+    words: tuple[Word, ...]
+    shares: Mapping[str, float]
+    method: str
+    passes: int
+    sufficed: bool
+    seed: int
+    faithfulness: Faithfulness | None = None
+    nearest: tuple[Example, ...] = ()
+    influential: tuple[Example, ...] = ()
+    counterfactual: Counterfactual | None = None
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether most of the nearest training rows have other labels."""
+        return 2 * sum(self.label in row.labels for row in self.nearest) < len(self.nearest)
+
+
+@dataclass(frozen=True)
 class Decision:
     """What to do with one record.
 
@@ -353,6 +474,7 @@ class Decision:
         proofs: Only when asked for: why the label is as probable as it is,
             where facts of the domain have a part in that, and why the action
             follows. Each as JSON can hold it; ``huiyi.reason.Proof`` reads it.
+        explanation: Only when asked for: what of the record made the label so probable.
     """
 
     id: str
@@ -375,6 +497,7 @@ class Decision:
     shares: Mapping[str, float] | None = None
     readings: Mapping[str, Reading] = field(default_factory=dict)
     proofs: tuple[Mapping[str, Any], ...] | None = None
+    explanation: Explanation | None = None
 
 
 def source_of(signal: str) -> str:

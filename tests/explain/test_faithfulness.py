@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from huiyi.explain.faithfulness import faithfulness, likeness
+from huiyi.explain.tokens import Game
 from huiyi.explain.units import units_of
 
 TEXT = "one two three four"
@@ -21,11 +22,11 @@ def worth(texts: Sequence[str]) -> Any:
 
 
 def test_by_hand() -> None:
-    best = faithfulness(TEXT, UNITS, [3, 2, 1, 0], worth, shares=(0.25, 0.5))
+    best = faithfulness(Game(TEXT, UNITS, worth), [3, 2, 1, 0], shares=(0.25, 0.5))
     assert best.comprehensiveness == pytest.approx((0.4 + 0.7) / 2)
     assert best.sufficiency == pytest.approx((0.6 + 0.3) / 2)
     assert best.monotonicity == 1.0
-    worst = faithfulness(TEXT, UNITS, [0, 1, 2, 3], worth, shares=(0.25, 0.5))
+    worst = faithfulness(Game(TEXT, UNITS, worth), [0, 1, 2, 3], shares=(0.25, 0.5))
     assert worst.comprehensiveness == pytest.approx((0.1 + 0.3) / 2)
     assert worst.sufficiency == pytest.approx((0.9 + 0.7) / 2)
 
@@ -34,11 +35,11 @@ def test_monotonicity_counts_falls() -> None:
     def odd(texts: Sequence[str]) -> Any:
         return np.array([0.5 - 0.2 * ("two" in text) for text in texts])
 
-    assert faithfulness(TEXT, UNITS, [0, 1, 2, 3], odd).monotonicity == 0.75
+    assert faithfulness(Game(TEXT, UNITS, odd), [0, 1, 2, 3]).monotonicity == 0.75
 
 
 def test_nothing_to_order() -> None:
-    found = faithfulness("?", (), [], worth)
+    found = faithfulness(Game("?", (), worth), [])
     assert (found.comprehensiveness, found.sufficiency, found.monotonicity) == (0.0, 0.0, 1.0)
 
 

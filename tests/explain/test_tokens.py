@@ -40,13 +40,13 @@ def exact(texts: str) -> np.ndarray:
 @pytest.mark.parametrize("method", ["chains", "shapley"])
 @pytest.mark.parametrize("most_passes", [45, 70, 1000])
 def test_weights_sum_to_what_all_words_changed(method: str, most_passes: int) -> None:
-    found = attribute(TEXT, UNITS, worth, method=method, most_passes=most_passes)
+    found = attribute(Game(TEXT, UNITS, worth, most_passes=most_passes), method=method)
     assert sum(found.weights) == pytest.approx(found.all - found.none)
     assert (found.all, found.none) == (pytest.approx(0.75), pytest.approx(0.05))
 
 
 def test_chains_name_the_words_that_matter_first() -> None:
-    found = attribute(TEXT, UNITS, worth)
+    found = attribute(Game(TEXT, UNITS, worth))
     assert {UNITS[place].text for place in found.order[:2]} == {"cough", "bad"}
     assert [w for u, w in zip(UNITS, found.weights, strict=True) if u.text in ("no", "fever", "but", "and")] == [
         0.0
@@ -55,14 +55,14 @@ def test_chains_name_the_words_that_matter_first() -> None:
 
 def test_sampled_orders_come_near_the_exact_values() -> None:
     text = "bad cough sore throat"
-    found = attribute(text, units_of(text), worth, method="shapley", most_passes=10_000)
+    found = attribute(Game(text, units_of(text), worth, most_passes=10_000), method="shapley")
     assert np.allclose(found.weights, exact(text), atol=1e-9)  # all sets of four words are known: every order counts
 
 
 def test_occlusion_does_not_see_words_that_stand_in_for_each_other() -> None:
-    found = attribute("cough throat", units_of("cough throat"), worth, method="occlusion")
+    found = attribute(Game("cough throat", units_of("cough throat"), worth), method="occlusion")
     assert found.weights == (0.0, 0.0)
-    assert sum(attribute("cough throat", units_of("cough throat"), worth).weights) == pytest.approx(0.3)
+    assert sum(attribute(Game("cough throat", units_of("cough throat"), worth)).weights) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -75,18 +75,18 @@ def test_a_budget_is_kept_to(method: str, most_passes: int) -> None:
         asked.append(len(texts))
         return worth(texts)
 
-    found = attribute(text, units_of(text), counting, method=method, most_passes=most_passes)
+    found = attribute(Game(text, units_of(text), counting, most_passes=most_passes), method=method)
     assert found.passes == sum(asked)
     assert sum(asked) <= most_passes
 
 
 def test_no_words() -> None:
-    found = attribute("?!", units_of("?!"), worth)
+    found = attribute(Game("?!", units_of("?!"), worth))
     assert (found.units, found.weights, found.order) == ((), (), ())
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    one, two = (attribute(TEXT, UNITS, worth, method="shapley", most_passes=30, seed=7) for _ in range(2))
+    one, two = (attribute(Game(TEXT, UNITS, worth, most_passes=30), method="shapley", seed=7) for _ in range(2))
     assert one == two
 
 
@@ -97,5 +97,5 @@ def test_masks_stand_where_words_were() -> None:
         seen.extend(texts)
         return worth(texts)
 
-    attribute("my card", units_of("my card"), noting, mask="[MASK]")
+    attribute(Game("my card", units_of("my card"), noting, mask="[MASK]"))
     assert "[MASK] card" in seen and "[MASK] [MASK]" in seen and "card" not in seen

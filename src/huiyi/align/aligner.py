@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align.base import Head, Scores
+from huiyi.align.base import Head, Memory, Scores
 from huiyi.align.blend import loss_at_best
 from huiyi.align.fuse import Fusion, fit_fusion, signal_of
 from huiyi.align.kernel import KernelHead
@@ -18,7 +18,7 @@ from huiyi.align.prototypes import PrototypesHead
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
-from huiyi.values import Context, Intents, Label, Task
+from huiyi.values import Context, Intents, Label, Task, source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -186,6 +186,25 @@ class Aligner:
     def align(self, context: Context) -> Intents:
         """What the records mean."""
         return self._intents(*self._mixed_and_clues(self._scores(context), context), context)
+
+    def remember(self, context: Context, label: str) -> Memory | None:
+        """What a head remembers of the rows it learnt the text by, beside one record; None where none keeps them.
+
+        Heads that tell what each row added come first, and of these the one that counts most. The rows are those of
+        the task that have a text, in the order they were learnt in; then texts that name labels.
+        """
+        weights, _ = self.fusion.weights(context)
+        keeping = [
+            (isinstance(head, KernelHead), float(weights[name][0]), name, head)
+            for name, head in self._heads.items()
+            if isinstance(head, KernelHead | LogisticHead | PrototypesHead)
+            and source_of(signal_of(name)) == "text"
+            and _present(context, name)[0]
+        ]
+        if not keeping:
+            return None
+        *_, name, head = max(keeping, key=lambda one: one[:3])
+        return head.remember(context.signals[signal_of(name)], self.task.names.index(label))
 
     def recalibrate_scope(self, context: Context) -> None:
         """Tell familiarity by these in-scope records, which no part was fitted on."""

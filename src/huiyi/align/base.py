@@ -27,6 +27,19 @@ class Scores:
     nearest: Array | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What a head that keeps its training rows remembers of them, for one row that it is asked about.
+
+    Attributes:
+        similar: Cosine of each training row with it, shape (m,).
+        influence: What each added to the head's estimate for one label, shape (m,). None where that is not told.
+    """
+
+    similar: Array
+    influence: Array | None = None
+
+
 class Head(Protocol):
     """Maps one signal to scores for k labels.
 

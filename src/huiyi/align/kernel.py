@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align.base import Scores
+from huiyi.align.base import Memory, Scores
 from huiyi.align.spread import spread
 
 if TYPE_CHECKING:
@@ -104,6 +104,13 @@ class KernelHead:
         estimate += self._prior
         # Of one label or another the rare are rarer; of several, each is weighed against its own share.
         return Scores(self._log(estimate) - self._log(self._prior if self.several else self._prior.mean()))
+
+    def remember(self, signal: Signal, label: int) -> Memory:
+        """The training rows beside one row, shape (1, d): what they add to the estimate for a label sums to it."""
+        assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
+        row = self._prepared(signal)
+        influence = self._kernel(row, self._rows)[0] * self._coefficients[:, label]
+        return Memory((row @ self._rows.T)[0], influence)
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The training rows as the kernel sees them, and a coefficient for each row and label."""

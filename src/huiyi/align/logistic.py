@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align.base import Scores
+from huiyi.align.base import Memory, Scores
 from huiyi.align.nearest import NearestRow, unit
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class LogisticHead:
             share = np.clip(targets.mean(), 1e-6, 1 - 1e-6)
             self._weights[-1] -= np.float32(np.log(share / (1 - share)))
 
-    def remember(self, signal: Array) -> None:
+    def keep(self, signal: Array) -> None:
         """Tell how near a row is by these, instead of by all that it was fitted on."""
         self._nearest.fit(unit(signal - self._centre), width=self.config.width)
 
@@ -114,6 +114,11 @@ class LogisticHead:
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
         rows = unit(signal - self._centre)
         return Scores(_with_one(rows) @ self._weights, self._nearest.cosines(rows))
+
+    def remember(self, signal: Signal, label: int) -> Memory:
+        """The training rows beside one row, shape (1, d)."""
+        assert isinstance(signal, np.ndarray), "the head takes a dense signal"
+        return Memory(self._nearest.similarities(unit(signal - self._centre))[0])
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The centre, the directions and the training rows along them, and a weight for each number and label.

@@ -50,6 +50,11 @@ class NearestRow:
             nearest[part] = (along[part] @ self._known.T).max(axis=1)
         return np.clip(nearest, 0, 1)
 
+    def similarities(self, rows: Array) -> Array:
+        """Cosines of rows of unit length, shape (m, d), with all that are kept, shape (m, n)."""
+        similar: Array = unit(rows @ self._directions) @ self._known.T
+        return similar
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The directions, and the training rows along them."""
         return {"directions": self._directions, "known": self._known}

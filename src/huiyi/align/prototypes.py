@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align.base import Scores
+from huiyi.align.base import Memory, Scores
 from huiyi.align.nearest import NearestRow, unit
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class PrototypesHead:
         assert self._prototypes is not None and self._bias is not None, "it was not fitted"
         odds: Array = np.float32(self.config.sharpness) * (rows @ self._prototypes.T) + self._bias
         return odds
+
+    def remember(self, signal: Signal, label: int) -> Memory:
+        """The training rows beside one row, shape (1, d)."""
+        assert isinstance(signal, np.ndarray), "the head takes a dense signal"
+        return Memory(self._nearest.similarities(unit(signal))[0])
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The prototypes, the bias of each label, and the training rows."""

@@ -1,7 +1,9 @@
 """Metrics as pure functions, one evaluation value, and its report."""
 
 from huiyi.callables import callable_package
+from huiyi.evaluate.audits import audit, replay_audit
 from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate, labelled_rows
+from huiyi.evaluate.explanations import for_agent, for_person, write_explanation
 from huiyi.evaluate.proofs import draw_proofs, proofs_in_words
 from huiyi.evaluate.report import write_report
 from huiyi.evaluate.spoken import in_words
@@ -11,6 +13,7 @@ from huiyi.evaluate.wording import wording
 callable_package(__name__, evaluate)
 
 __all__ = [
-    "FIGURES", "Decider", "Evaluation", "draw_proofs", "evaluate", "figures_table", "in_words", "labelled_rows",
-    "proofs_in_words", "sources_table", "wording", "write_report",
+    "FIGURES", "Decider", "Evaluation", "audit", "draw_proofs", "evaluate", "figures_table", "for_agent", "for_person",
+    "in_words", "labelled_rows", "proofs_in_words", "replay_audit", "sources_table", "wording", "write_explanation",
+    "write_report",
 ]  # fmt: skip

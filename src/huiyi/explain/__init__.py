@@ -1,19 +1,18 @@
 """Explain: why this decision? Models come in as callables."""
 
-from huiyi.explain.faithfulness import Faithfulness, faithfulness, likeness
+from huiyi.callables import callable_package
+from huiyi.explain.counterfactual import Corpus, Search
+from huiyi.explain.examples import influential_examples, nearest_examples
+from huiyi.explain.explain import explain
+from huiyi.explain.faithfulness import faithfulness, likeness
 from huiyi.explain.signals import shapley
-from huiyi.explain.tokens import METHODS, Attribution, attribute
-from huiyi.explain.units import Unit, units_of, without
+from huiyi.explain.tokens import METHODS, Attribution, Game, attribute
+from huiyi.explain.units import Unit, phrases, units_of, without
+from huiyi.explain.words import explain_words
+
+callable_package(__name__, explain)
 
 __all__ = [
-    "METHODS",
-    "Attribution",
-    "Faithfulness",
-    "Unit",
-    "attribute",
-    "faithfulness",
-    "likeness",
-    "shapley",
-    "units_of",
-    "without",
-]
+    "METHODS", "Attribution", "Corpus", "Game", "Search", "Unit", "attribute", "explain", "explain_words",
+    "faithfulness", "influential_examples", "likeness", "nearest_examples", "phrases", "shapley", "units_of", "without",
+]  # fmt: skip

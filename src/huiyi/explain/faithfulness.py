@@ -18,14 +18,13 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.explain.tokens import Game, Worth
-from huiyi.explain.units import Unit
+from huiyi.explain.tokens import Game
+from huiyi.values import Faithfulness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,32 +33,12 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Of the words that are taken out, or left."""
 
 
-@dataclass(frozen=True)
-class Faithfulness:
-    """Figures of one explanation. See the module for the formulas."""
-
-    comprehensiveness: float
-    sufficiency: float
-    monotonicity: float
-
-
-def faithfulness(
-    text: str,
-    units: Sequence[Unit],
-    order: Sequence[int],
-    worth: Worth,
-    *,
-    mask: str = "",
-    shares: Sequence[float] = SHARES,
-) -> Faithfulness:
+def faithfulness(game: Game, order: Sequence[int], *, shares: Sequence[float] = SHARES) -> Faithfulness:
     """Measure an order of the words of a text.
 
     Args:
-        text: The text.
-        units: Its words.
-        order: Their places, the most important first.
-        worth: The model, for the label that is explained.
-        mask: What stands where a word was; with nothing, the gap closes.
+        game: The text, its words, and the model for the label that is explained.
+        order: Places of the words, the most important first.
         shares: Of the words that are taken out, or left.
 
     Example:
@@ -67,14 +46,13 @@ def faithfulness(
         >>> text = "my card was stolen"
         >>> def worth(texts):
         ...     return np.array([0.9 if "stolen" in one else 0.1 for one in texts])
-        >>> good = faithfulness(text, units_of(text), [3, 1, 0, 2], worth)
+        >>> good = faithfulness(Game(text, units_of(text), worth), [3, 1, 0, 2])
         >>> round(good.comprehensiveness, 6), good.sufficiency, good.monotonicity
         (0.8, 0.0, 1.0)
     """
     count = len(order)
     if not count:
         return Faithfulness(0.0, 0.0, 1.0)
-    game = Game(text, units, worth, mask=mask)
     (whole,) = game.gone([frozenset()])
     sizes = [ceil(share * count) for share in shares]
     out = [frozenset(order[:size]) for size in sizes]

@@ -2,21 +2,25 @@
 
 A model comes in as a function from texts to probabilities, and is asked about
 the text with some of its words taken out. With v(S) what it says when only the
-words S are left, of n words, each method gives weights φ:
+words S are left, of n words N, each method gives weights φ:
 
-- ``chains``, the default. Words are taken out one by one, each time the one whose loss costs most, until none is left;
-  and put back one by one, each time the one that adds most. φ_i is the mean of what i changed in either chain. So
-  Σ φ = v(all) − v(none), exactly. It takes n² passes.
+- ``chains``, the default. A set S grows by one word at a time, the one with which S alone says most and the rest
+  least: v(S) − v(N∖S) is highest. Words add v(S + i) − v(S) where S grows, and v(N∖S) − v(N∖S∖i) where the rest
+  shrinks; φ_i is the mean of both, so that Σ φ = v(N) − v(∅), exactly. A word that counts only once a later one is
+  there shares with it: φ falls along the chain, and where it would rise, the words have their mean. Each step looks at
+  the few words that did best when they were last looked at; past half of the words, those left follow in that order.
 - ``shapley``. φ_i is the mean of what i adds over random orders and their reverses.
-- ``occlusion``. φ_i = v(all) − v(all but i). It takes n passes, and does not see words that stand in for each other.
+- ``occlusion``. φ_i = v(N) − v(N∖i). It takes n passes, and does not see words that stand in for each other.
 
-Where the passes do not suffice, chains take several words at a time, those that
-cost most each; with fewer than four passes a word, occlusion takes their place.
+Where passes or time do not suffice, what is left to tell is shared evenly among the words not yet told apart.
 
 Source:
     Chains: greedy search for the metrics themselves, Zhou and Shah, "The Solvability of Interpretability Evaluation
-    Metrics", Findings of EACL 2023. Shapley values by sampled orders: Castro, Gómez and Tejada, "Polynomial calculation
-    of the Shapley value based on sampling", Computers & Operations Research 36(5), 2009; with their reverses: Mitchell,
+    Metrics", Findings of EACL 2023; Minoux, "Accelerated greedy algorithms for maximizing submodular set functions",
+    Optimization Techniques, 1978 (looking only at what did best before); Ayer et al., "An Empirical Distribution
+    Function for Sampling with Incomplete Information", Annals of Mathematical Statistics 26(4), 1955 (means where a
+    falling sequence rises). Shapley values by sampled orders: Castro, Gómez and Tejada, "Polynomial calculation of
+    the Shapley value based on sampling", Computers & Operations Research 36(5), 2009; with their reverses: Mitchell,
     Cooper, Frank and Holmes, "Sampling Permutations for Shapley Value Estimation", JMLR 23, 2022. Occlusion: Li,
     Monroe and Jurafsky, "Understanding Neural Networks through Representation Erasure", arXiv:1612.08220.
 """
@@ -25,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +43,15 @@ if TYPE_CHECKING:
 Worth = Callable[[Sequence[str]], "NDArray[np.floating]"]
 """Texts to what a model says of each: the probability of the label that is asked about, shape (n,)."""
 
+MOST_PASSES = 400
+"""Texts that a model is asked about for one explanation, at most."""
+
+LOOKED_AT = 3
+"""Words that a step of a chain looks at. More tell little more, and cost as much again."""
+
+STEPS = 1 / 3
+"""Of the words, those that are chosen step by step. More tell little more, and each step is a batch of its own."""
+
 
 @dataclass(frozen=True)
 class Attribution:
@@ -45,23 +60,22 @@ class Attribution:
     Attributes:
         units: The words, in order.
         weights: What each added.
+        order: Places of the words, the one that added most first.
         all: What the model says of the whole text.
         none: What it says when all words are gone.
         passes: Texts it was asked about.
         method: How the weights were found.
+        sufficed: Whether passes and time were enough to tell all words apart.
     """
 
     units: tuple[Unit, ...]
     weights: tuple[float, ...]
+    order: tuple[int, ...]
     all: float
     none: float
     passes: int
     method: str
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """Places of the units, the one that added most first."""
-        return tuple(sorted(range(len(self.units)), key=lambda place: (-self.weights[place], place)))
+    sufficed: bool
 
 
 class Game:
@@ -70,19 +84,44 @@ class Game:
     Args:
         text: The text.
         units: Its words.
-        worth: The model.
+        worth: The model, for one label.
         mask: What stands where a word was; nothing closes the gap.
+        most_passes: Texts that the model may be asked about.
+        until: When to stop asking, as ``perf_counter`` counts.
     """
 
-    def __init__(self, text: str, units: Sequence[Unit], worth: Worth, *, mask: str = "") -> None:
-        self._text, self._units, self._worth, self._mask = text, units, worth, mask
+    def __init__(
+        self,
+        text: str,
+        units: Sequence[Unit],
+        worth: Worth,
+        *,
+        mask: str = "",
+        most_passes: int = MOST_PASSES,
+        until: float = inf,
+    ) -> None:
+        self.units = tuple(units)
+        self._text, self._worth, self._mask = text, worth, mask
+        self._most_passes, self._until = most_passes, until
         self._known: dict[frozenset[int], float] = {}
         self.passes = 0
+        self.sufficed = True
+
+    @property
+    def everyone(self) -> frozenset[int]:
+        """Places of all words."""
+        return frozenset(range(len(self.units)))
+
+    def allows(self, passes: int) -> bool:
+        """Whether so many passes more are allowed, and there is time. Once they are not, it did not suffice."""
+        allowed = self.passes + passes <= self._most_passes and perf_counter() < self._until
+        self.sufficed &= allowed
+        return allowed
 
     def gone(self, sets: Sequence[frozenset[int]]) -> NDArray[np.float64]:
         """What the model says when each of the sets of words is gone, shape (sets,)."""
         new = [some for some in dict.fromkeys(sets) if some not in self._known]
-        texts = [without(self._text, self._units, some, self._mask) for some in new]
+        texts = [without(self._text, self.units, some, self._mask) for some in new]
         asked = list(dict.fromkeys(texts))
         told = dict(zip(asked, map(float, self._worth(asked)), strict=True)) if asked else {}
         self._known.update((some, told[text]) for some, text in zip(new, texts, strict=True))
@@ -90,29 +129,16 @@ class Game:
         return np.array([self._known[some] for some in sets])
 
 
-Method = Callable[[Game, int, int, np.random.Generator], "NDArray[np.float64]"]
-"""Weights of n words, from so many passes at most."""
+Method = Callable[[Game, np.random.Generator], "tuple[NDArray[np.float64], Sequence[int]]"]
+"""Weights of the words of a game, and their places, the one that added most first."""
 
 
-def attribute(
-    text: str,
-    units: Sequence[Unit],
-    worth: Worth,
-    *,
-    method: str = "chains",
-    most_passes: int = 400,
-    mask: str = "",
-    seed: int = 0,
-) -> Attribution:
+def attribute(game: Game, *, method: str = "chains", seed: int = 0) -> Attribution:
     """How much each word added to what a model says.
 
     Args:
-        text: The text.
-        units: Its words, as ``units_of`` gives them.
-        worth: The model, for one label.
+        game: The text, its words and the model.
         method: One of ``METHODS``.
-        most_passes: Texts that the model may be asked about.
-        mask: What stands where a word was; with nothing, the gap closes.
         seed: Of random orders.
 
     Example:
@@ -120,54 +146,88 @@ def attribute(
         >>> text = "my card was stolen"
         >>> def worth(texts):
         ...     return np.array([0.1 + 0.5 * ("stolen" in one) + 0.2 * ("card" in one) for one in texts])
-        >>> found = attribute(text, units_of(text), worth)
+        >>> found = attribute(Game(text, units_of(text), worth))
         >>> [round(weight, 6) for weight in found.weights], found.order[0]
         ([0.0, 0.2, 0.0, 0.5], 3)
     """
-    game = Game(text, units, worth, mask=mask)
-    count = len(units)
-    whole, empty = game.gone([frozenset(), frozenset(range(count))])
-    weights = METHODS[method](game, count, most_passes, np.random.default_rng(seed)) if count else np.zeros(0)
-    return Attribution(tuple(units), tuple(map(float, weights)), float(whole), float(empty), game.passes, method)
+    weights, order = METHODS[method](game, np.random.default_rng(seed)) if game.units else (np.zeros(0), ())
+    whole, empty = game.gone([frozenset(), game.everyone])
+    return Attribution(
+        game.units,
+        tuple(map(float, weights)),
+        tuple(map(int, order)),
+        float(whole),
+        float(empty),
+        game.passes,
+        method,
+        game.sufficed,
+    )
 
 
-def occlusion(game: Game, count: int, most_passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What the whole text loses without each word."""
-    (whole,) = game.gone([frozenset()])
-    return np.asarray(whole - game.gone([frozenset([place]) for place in range(count)]))
+def occlusion(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """What the whole text loses without each word; the same for all, where not each can be looked at."""
+    count = len(game.units)
+    whole, empty = game.gone([frozenset(), game.everyone])
+    if not game.allows(count):
+        return np.full(count, (whole - empty) / count), range(count)
+    weights = whole - game.gone([frozenset([place]) for place in range(count)])
+    return weights, _falling(weights)
 
 
-def chains(game: Game, count: int, most_passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Mean of what each word changes when words are taken out, and put back, the most important first."""
-    rounds = most_passes // max(count, 1) - 3  # both chains look at (rounds + 1) · n texts, and take 2n steps
-    if rounds < 1:
-        return occlusion(game, count, most_passes, rng)
-    return (_chain(game, count, rounds, out=True) + _chain(game, count, rounds, out=False)) / 2
+def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
+    """Mean of what each word changes as a set of words grows and the rest shrinks, the most telling word first."""
+    count = len(game.units)
+    if not game.allows(2 * count + 2):
+        return occlusion(game, rng)
+
+    def telling(sets: Sequence[frozenset[int]]) -> NDArray[np.float64]:
+        """What each set alone says more than what is left without it."""
+        told = game.gone([*(game.everyone - some for some in sets), *sets])
+        return np.asarray(told[: len(sets)] - told[len(sets) :])
+
+    nothing, *alone = telling([frozenset(), *(frozenset([place]) for place in range(count))])
+    gains = {place: one - nothing for place, one in enumerate(alone)}
+    order = [max(gains, key=lambda place: gains[place])]
+    while len(order) < STEPS * count and game.allows(2 * LOOKED_AT):
+        named = frozenset(order)
+        looked_at = sorted(game.everyone - named, key=lambda place: -gains[place])[:LOOKED_AT]
+        before, *told = telling([named, *(named | {place} for place in looked_at)])
+        gains |= {place: one - before for place, one in zip(looked_at, told, strict=True)}
+        order.append(max(looked_at, key=lambda place: gains[place]))
+    known = len(order)
+    order += sorted(game.everyone - frozenset(order), key=lambda place: -gains[place])
+    if game.allows(2 * (count - known)):
+        known = count
+    sizes = [*range(known + 1), *([count] if known < count else [])]
+    named_first = [frozenset(order[:size]) for size in sizes]
+    grown = game.gone([game.everyone - some for some in named_first])
+    changes = (np.diff(grown) - np.diff(game.gone(named_first))) / 2
+    if known < count:
+        changes = np.append(changes[:-1], np.full(count - known, changes[-1] / (count - known)))
+    weights = np.empty(count)
+    weights[order] = _pooled(changes)
+    return weights, order
 
 
-def _chain(game: Game, count: int, rounds: int, *, out: bool) -> NDArray[np.float64]:
-    """What each word changes where it stands in a greedy chain."""
-    gone = frozenset[int]() if out else frozenset(range(count))
-    (now,) = game.gone([gone])
-    weights, left = np.zeros(count), list(range(count))
-    together = -(-count // rounds)
-    while left:
-        told = game.gone([gone | {place} if out else gone - {place} for place in left])
-        changes = now - told if out else told - now
-        taken = [left[place] for place in np.argsort(-changes, kind="stable")[:together]]
-        for place in taken:
-            gone = gone | {place} if out else gone - {place}
-            (then,) = game.gone([gone])
-            weights[place] = now - then if out else then - now
-            now = then
-        left = [place for place in left if place not in taken]
-    return weights
+def _pooled(changes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The falling sequence that is nearest to changes: where they rise, their mean."""
+    from scipy.optimize import isotonic_regression
+
+    return np.asarray(isotonic_regression(changes, increasing=False).x)
 
 
-def sampled(game: Game, count: int, most_passes: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _falling(weights: NDArray[np.float64]) -> list[int]:
+    """Places of weights, the highest first, and the first of equal ones."""
+    return [int(place) for place in np.argsort(-weights, kind="stable")]
+
+
+def sampled(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
     """Mean of what each word adds over random orders and their reverses."""
+    count = len(game.units)
     totals, orders = np.zeros(count), 0
-    while orders == 0 or game.passes + 2 * count <= most_passes:
+    if not game.allows(2 * (count - 1)):
+        return occlusion(game, rng)
+    while orders == 0 or game.allows(2 * (count - 1)):
         before = game.passes
         order = rng.permutation(count)
         for one in (order, order[::-1]):
@@ -176,7 +236,9 @@ def sampled(game: Game, count: int, most_passes: int, rng: np.random.Generator) 
             orders += 1
         if game.passes == before:  # all sets of few words are known
             break
-    return np.asarray(totals / orders)
+    game.sufficed = True  # more orders are always nearer to the mean of all
+    weights = totals / orders
+    return weights, _falling(weights)
 
 
 METHODS: Mapping[str, Method] = {"chains": chains, "shapley": sampled, "occlusion": occlusion}

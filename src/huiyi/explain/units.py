@@ -48,6 +48,21 @@ def units_of(text: str, cut: Cut | None = None) -> tuple[Unit, ...]:
     return tuple(found)
 
 
+def phrases(text: str, units: Sequence[Unit], most: int) -> tuple[Unit, ...]:
+    """Neighbouring units joined into as many as are asked for at most, of about as many words each.
+
+    Example:
+        >>> text = "one two three four five"
+        >>> [unit.text for unit in phrases(text, units_of(text), 3)]
+        ['one two', 'three four', 'five']
+    """
+    together = -(-len(units) // most)
+    if together <= 1:
+        return tuple(units)
+    parts = [units[start : start + together] for start in range(0, len(units), together)]
+    return tuple(Unit(text[part[0].start : part[-1].end], part[0].start, part[-1].end) for part in parts)
+
+
 def without(text: str, units: Sequence[Unit], gone: Collection[int], mask: str = "") -> str:
     """A text without some of its units.
 

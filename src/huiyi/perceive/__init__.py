@@ -7,6 +7,7 @@ from huiyi.perceive.audio import AudioPerceiver
 from huiyi.perceive.backbone import MARK, BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.cache import FeatureCache
+from huiyi.perceive.encoders import pieces
 from huiyi.perceive.encoders.ocr import ocr
 from huiyi.perceive.encoders.whisper import reader as speech_reader
 from huiyi.perceive.features import FeaturesPerceiver
@@ -81,6 +82,6 @@ def perceiver(name: str) -> Perceiver:
 __all__ = [
     "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "RECORDINGS", "AudioPerceiver", "BackbonePerceiver",
     "FeatureCache", "FeaturesPerceiver", "Field", "FieldsPerceiver", "ImagePerceiver", "MediaKind", "Perceiver",
-    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out", "perceivable", "perceiver", "said",
-    "said_before", "stood_in", "terms",
+    "TextPerceiver", "TranscriptPerceiver", "Upkeep", "WordsPerceiver", "left_out", "perceivable", "perceiver",
+    "pieces", "said", "said_before", "stood_in", "terms",
 ]  # fmt: skip

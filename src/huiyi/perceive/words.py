@@ -49,28 +49,35 @@ def terms(text: str) -> tuple[Iterator[str], Iterator[str]]:
         >>> list(characters)[-3:]
         ['没', '没到', '到']
     """
-    runs = [
+    runs = _runs(text)
+    return _terms_of_words(runs), (term for run in runs for term in _terms_of_characters(run))
+
+
+def _runs(text: str) -> list[str]:
+    """The words of a text, and its stretches of Chinese, in small letters."""
+    return [
         run[i : i + _LONGEST_RUN]
         for run in _RUNS.findall(unicodedata.normalize("NFKC", text).lower())
         for i in range(0, len(run), _LONGEST_RUN)
     ]
+
+
+def _terms_of_words(runs: Sequence[str]) -> Iterator[str]:
+    """Yield words, or characters of Chinese, one by one and in pairs."""
     words = [word for run in runs for word in (run if _IS_CJK.match(run) else [run])]
+    yield from words
+    for left, right in pairwise(words):
+        yield f"{left} {right}"
 
-    def of_words() -> Iterator[str]:
-        yield from words
-        for left, right in pairwise(words):
-            yield f"{left} {right}"
 
-    def of_characters() -> Iterator[str]:
-        for run in runs:
-            sizes, edged = (CHINESE_CHARACTERS, run) if _IS_CJK.match(run) else (LATIN_CHARACTERS, f" {run} ")
-            for start in range(len(edged)):
-                for size in sizes:
-                    if start + size > len(edged):
-                        break
-                    yield edged[start : start + size]
-
-    return of_words(), of_characters()
+def _terms_of_characters(run: str) -> Iterator[str]:
+    """Yield the few characters that follow each other in a run."""
+    sizes, edged = (CHINESE_CHARACTERS, run) if _IS_CJK.match(run) else (LATIN_CHARACTERS, f" {run} ")
+    for start in range(len(edged)):
+        for size in sizes:
+            if start + size > len(edged):
+                break
+            yield edged[start : start + size]
 
 
 class WordsPerceiver:
@@ -118,10 +125,15 @@ class WordsPerceiver:
         values: list[NDArray[np.float32]] = []
         ends = [0]
         place = self._vocabulary.get
+        spelt: dict[str, list[int]] = {}  # most words occur in more than one text
         for record in records:
-            words, characters = terms(said(record))
-            for half in ((f"\t{word}" for word in words), characters):
-                counts = Counter(column for term in half if (column := place(term)) is not None)
+            runs = _runs(said(record))
+            for run in runs:
+                if run not in spelt:
+                    spelt[run] = [column for term in _terms_of_characters(run) if (column := place(term)) is not None]
+            words = (column for word in _terms_of_words(runs) if (column := place(f"\t{word}")) is not None)
+            for half in (words, (column for run in runs for column in spelt[run])):
+                counts = Counter(half)
                 if counts:
                     weights = 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
                     weights *= self._idf[list(counts)]

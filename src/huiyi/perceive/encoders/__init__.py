@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.perceive.encoders.base import Encoder
-from huiyi.perceive.encoders.use import UniversalSentenceEncoder
+from huiyi.perceive.encoders.use import UniversalSentenceEncoder, pieces
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {UniversalSentenceEncoder.name: UniversalSentenceEncoder}
 
@@ -21,4 +21,4 @@ def encoder(name: str) -> Encoder:
     return ENCODERS[name]()
 
 
-__all__ = ["ENCODERS", "Encoder", "UniversalSentenceEncoder", "encoder"]
+__all__ = ["ENCODERS", "Encoder", "UniversalSentenceEncoder", "encoder", "pieces"]

