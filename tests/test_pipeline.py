@@ -14,7 +14,7 @@ import huiyi
 from huiyi import Model, Record, Table, TrainConfig
 from huiyi.decide import SCOPE_LEVEL
 from huiyi.errors import DataError, ModelFolderError, OptionError, OutputError
-from huiyi.pipeline import Perception
+from huiyi.perceive import Perception
 from huiyi.storage import MANIFEST
 from huiyi.values import Turn
 

@@ -11,9 +11,8 @@ import numpy as np
 from huiyi.align import Aligner, HeldOut, SpansAligner, techniques_for
 from huiyi.data import Table
 from huiyi.errors import DataError, OptionError
-from huiyi.perceive import ImagePerceiver, perceivable
+from huiyi.perceive import ImagePerceiver, Perception, perceivable
 from huiyi.perceive.encoders.vision import vision_encoder
-from huiyi.pipeline import Perception
 from huiyi.train.config import Progress, Session, TrainConfig, ticks
 from huiyi.train.lessons import descriptions, rows_of, task_of, usable
 from huiyi.values import Context, Intents, Record, Task

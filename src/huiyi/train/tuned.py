@@ -24,9 +24,8 @@ import numpy as np
 
 from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver, ImagePerceiver, said
+from huiyi.perceive import MARK, BackbonePerceiver, ImagePerceiver, Perception, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
-from huiyi.pipeline import Perception
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from huiyi.align import FittedHead, LogisticHead, SvmHead
-from huiyi.pipeline import Perception
+from huiyi.perceive import Perception
 from huiyi.train.config import Session
 from huiyi.train.fast import Seen
 from huiyi.train.tuning import tuner
