@@ -1,0 +1,251 @@
+"""How faithful explanations are, what they cost, and whether they tell of what is not there.
+
+Words are weighed on test rows by each method; sampled orders take at least as many passes as the default takes on the
+same row. All methods are measured with the words deleted and with them masked; the default chooses by deletion.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from harness import Pair, load, run_cases
+
+import huiyi
+from huiyi import Model
+from huiyi.errors import HuiyiError
+from huiyi.evaluate import audit
+from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
+from huiyi.values import Record
+
+MASK = "[MASK]"
+FEW = 5  # of the training rows one in so many teaches the models that only sanity is asked of
+ARTEFACT = "zorblax"
+PLANTED = "card_arrival"
+
+IN_ANOTHER_PROCESS = """
+import json, sys
+import huiyi
+from huiyi.evaluate import replay_audit
+model = huiyi.load(sys.argv[1])
+print(sum(not replay_audit(model, json.loads(line)) for line in sys.stdin))
+"""
+
+
+def rows_of(data: str) -> tuple[list[Pair], list[Pair], int]:
+    """Training rows, test rows and how many of these are explained."""
+    if data == "banking77":
+        return load("banking77/train"), load("banking77/test"), 200
+    return load("kuake_qic/train"), load("kuake_qic/validation"), 100
+
+
+@cache
+def trained(data: str) -> Model:
+    return huiyi.train(rows_of(data)[0])
+
+
+def explained(data: str) -> list[str]:
+    """Evenly spread test texts."""
+    _, test, count = rows_of(data)
+    return [text for text, _ in test[:: len(test) // count][:count]]
+
+
+def worth_of(model: Model, text: str, label: str | None = None) -> tuple[Callable[[Sequence[str]], Any], str]:
+    """What a model says of texts: the probability of a label, or of the one that it would decide on."""
+    context = model.perceive([Record(text=text)])
+    told = model.align(context).probabilities[0]
+    column = int(told.argmax()) if label is None else model.task.names.index(label)
+
+    def worth(texts: Sequence[str]) -> Any:
+        return model.align(model.perception.reworded(context, texts)).probabilities[:, column]
+
+    return worth, model.task.names[column]
+
+
+def random_order(game: Game, seed: int) -> Attribution:
+    """Weights that know nothing."""
+    weights = np.random.default_rng(seed).random(len(game.units))
+    order = tuple(int(place) for place in np.argsort(-weights))
+    return Attribution(game.units, tuple(weights), order, 0.0, 0.0, 0, "random", True)
+
+
+@cache
+def weighed(data: str) -> Mapping[str, Mapping[str, float]]:
+    """Figures of each method over the same rows."""
+    from huiyi.perceive import pieces
+
+    model = trained(data)
+    figures: dict[str, list[tuple[float, ...]]] = {}
+    for number, text in enumerate(explained(data)):
+        worth, _ = worth_of(model, text)
+        units, passes = units_of(text, pieces), 0
+        for method in ("chains", "shapley", "occlusion", "random"):
+            started = time.process_time()
+            budget = {"most_passes": passes + 2 * len(units)} if method == "shapley" else {}  # orders go in pairs
+            game = Game(text, units, worth, **budget)
+            found = random_order(game, number) if method == "random" else attribute(game, method=method, seed=number)
+            spent, passes = time.process_time() - started, found.passes if method == "chains" else passes
+            deleted = faithfulness(Game(text, units, worth), found.order)
+            masked = faithfulness(Game(text, units, worth, mask=MASK), found.order)
+            figures.setdefault(method, []).append(
+                (
+                    deleted.comprehensiveness,
+                    deleted.sufficiency,
+                    masked.comprehensiveness,
+                    masked.sufficiency,
+                    deleted.monotonicity,
+                    found.passes,
+                    1000 * spent,
+                )
+            )
+    names = ("comprehensiveness", "sufficiency", "masked_comprehensiveness", "masked_sufficiency", "monotonicity")
+    return {
+        method: dict(zip((*names, "passes", "ms"), map(float, np.mean(rows, axis=0)), strict=True))
+        for method, rows in figures.items()
+    }
+
+
+def seconds() -> dict[str, float]:
+    """What an explanation costs, as a multiple of a decision: its words, shares and rows; and all of it."""
+    model, texts = trained("banking77"), explained("banking77")
+    model.explain(texts[0])
+
+    def spent(what: Callable[[str], Any]) -> float:
+        started = time.process_time()
+        for text in texts:
+            what(text)
+        return (time.process_time() - started) / len(texts)
+
+    decided = spent(model.decide)
+    words = spent(lambda text: model.explain(text, counterfactual=False))
+    whole = spent(model.explain)
+    return {
+        "rows": len(texts), "decide_ms": 1000 * decided, "words_ms": 1000 * words, "whole_ms": 1000 * whole,
+        "words_decisions": words / decided, "whole_decisions": whole / decided,
+    }  # fmt: skip
+
+
+def counterfactuals() -> dict[str, float]:
+    model, found, verified, fluent, changes = trained("banking77"), 0, 0, 0, 0
+    texts = explained("banking77")
+    for text in texts:
+        one = model.explain(text).counterfactual
+        if one is not None:
+            now, then = model.decide(text), model.decide(one.text)
+            found, changes, fluent = found + 1, changes + len(one.changes), fluent + (not one.stilted)
+            is_other = then.kind == "act" if now.kind == "decline" else then.labels != now.labels
+            verified += is_other and then.labels == one.labels
+    return {
+        "rows": len(texts), "found": found / len(texts), "verified": verified / found, "not_stilted": fluent / found,
+        "changes": changes / found,
+    }  # fmt: skip
+
+
+def randomised(model: Model) -> Model:
+    """The same model with all that its heads learnt shuffled."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        other = huiyi.load(Path(folder) / "model")
+    for head in other.skills["intent"].aligner._heads.values():  # type: ignore[union-attr]
+        arrays, config = head.to_arrays()
+        learnt = {"coefficients", "weights", "data"} & {*arrays}
+        head.from_arrays({**arrays, **{name: rng.permuted(arrays[name], axis=None) for name in learnt}}, config)
+    return other
+
+
+def sanity() -> dict[str, float]:
+    """Rank correlation with the weights of models that know nothing."""
+    train, _, _ = rows_of("banking77")
+    few = train[::FEW]
+    labels = np.random.default_rng(0).permutation([label for _, label in few])
+    model, texts = huiyi.train(few), explained("banking77")
+    others = {
+        "randomised": randomised(model),
+        "shuffled_labels": huiyi.train([(text, str(label)) for (text, _), label in zip(few, labels, strict=True)]),
+    }
+    alike: dict[str, list[float]] = {name: [] for name in others}
+    for text in texts:
+        worth, label = worth_of(model, text)
+        units = units_of(text)
+        own = attribute(Game(text, units, worth)).weights
+        for name, other in others.items():
+            theirs = attribute(Game(text, units, worth_of(other, text, label)[0])).weights
+            alike[name].append(likeness(own, theirs))
+    return {"rows": len(texts), **{name: float(np.mean(told)) for name, told in alike.items()}}
+
+
+def artefact() -> dict[str, float]:
+    """A token that one class has in a fifth of its training rows: how often it comes first where it is."""
+    train, test, _ = rows_of("banking77")
+    of_class = [place for place, (_, label) in enumerate(train) if label == PLANTED]
+    planted = {*of_class[::5]}
+    model = huiyi.train(
+        [
+            (f"{text} {ARTEFACT}" if place in planted else text, label)
+            for place, (text, label) in enumerate(train)
+            if place % FEW == 0 or label == PLANTED
+        ]
+    )
+
+    def first(texts: Sequence[str]) -> float:
+        hits = 0
+        for text in texts:
+            holding = f"{text} {ARTEFACT}"
+            words = model.explain(holding, PLANTED, counterfactual=False).words
+            hits += max(words, key=lambda word: word.weight).text == ARTEFACT
+        return hits / len(texts)
+
+    own = [text for text, label in test if label == PLANTED]
+    other = [text for text, label in test if label != PLANTED][::30][:100]
+    return {"rows": len(own) + len(other), "first_in_other_classes": first(other), "first_in_its_class": first(own)}
+
+
+def replayed() -> dict[str, Any]:
+    """Auditor's records in a new process, and with one byte of the model changed."""
+    model, texts = trained("banking77"), explained("banking77")[:100]
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "model"
+        model.save(place)
+        kept = "\n".join(json.dumps(audit(model, Record(text=text))) for text in texts)
+        command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(place)]
+        done = subprocess.run(command, input=kept, capture_output=True, check=True, text=True)
+        file = place / "arrays.safetensors"
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+        try:
+            huiyi.load(place)
+            is_refused = False
+        except HuiyiError:
+            is_refused = True
+    return {"rows": len(texts), "identical": int(done.stdout) / len(texts), "changed_byte_refused": is_refused}
+
+
+def main() -> None:
+    cases: dict[str, Callable[[], Mapping[str, Any]]] = {}
+    for data in ("banking77", "kuake_qic"):
+        for method in ("chains", "shapley", "occlusion", "random"):
+            cases[f"{data}, {method}"] = lambda data=data, method=method: {  # type: ignore[misc]
+                "rows": len(explained(data)), **weighed(data)[method],
+            }  # fmt: skip
+    cases |= {
+        "banking77, cost": seconds,
+        "banking77, counterfactuals": counterfactuals,
+        "banking77, sanity": sanity,
+        "banking77, planted artefact": artefact,
+        "banking77, replay": replayed,
+    }
+    run_cases("explanations", cases, __doc__, key="what")
+
+
+if __name__ == "__main__":
+    main()
