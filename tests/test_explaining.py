@@ -1,5 +1,6 @@
 """Explanations of a model's decisions: what they say, whatever the record holds, and that they change nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,21 @@ def test_a_text_longer_than_the_window(model: Model) -> None:
     found = model.explain(text, seconds=20)
     assert 1 < len(found.words) <= 60
     assert found.words[-1].end == len(text)
+
+
+def test_what_knowledge_revised_is_explained(words_only: TrainConfig, tmp_path: Path) -> None:
+    pytest.importorskip("pyoxigraph", reason="knowledge needs the extra reason")
+    facts = tmp_path / "facts.csv"
+    facts.write_text("head,relation,tail\nflu,has_symptom,fever\ncold,has_symptom,sneezing\n", "utf-8")
+    rows = [("i feel ill", "flu"), ("i am in bed", "flu"), ("my nose runs", "cold"), ("i caught it", "cold")]
+    model = huiyi.train(rows, knowledge=[str(facts)], config=words_only)
+    text = "my nose runs and i have a fever"
+    found, aligned = model.explain(text, about="flu"), told(model, Record(text=text))
+    revised = model.reason(model.perceive([Record(text=text)]), model.align(model.perceive([Record(text=text)])))
+    column = model.task.names.index("flu")
+    assert found.probability == pytest.approx(float(revised.intents.probabilities[0, column]), abs=1e-6)
+    assert found.probability > float(aligned[column]) + 0.05
+    assert max(found.words, key=lambda word: word.weight).text == "fever"
 
 
 def test_explaining_changes_nothing_and_repeats(model: Model) -> None:

@@ -85,6 +85,14 @@ def test_saved_it_decides_the_same_without_torch(model: Model, tmp_path: Path) -
     np.testing.assert_allclose(json.loads(said.stdout), here, atol=1e-6)
 
 
+def test_its_decisions_are_explained(model: Model) -> None:
+    text, label = ROWS[0]
+    found = huiyi.explain(model, text, about=label)
+    assert found.sufficed and found.words
+    assert sum(word.weight for word in found.words) == pytest.approx(found.probability - found.without_words)
+    assert found.nearest[0].text == text and found.nearest[0].similarity == pytest.approx(1, abs=1e-3)
+
+
 def test_of_few_rows_a_second_backbone_is_tuned(
     config: TrainConfig, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
