@@ -41,6 +41,7 @@ BEAM = 3
 Decided = Callable[[Sequence[str]], "tuple[Sequence[Decision], NDArray[np.floating]]"]
 """Texts to what the model decides on each, and the probabilities of the labels, shape (n, k)."""
 
+ANY = ""  # in the place of a label: all rows
 _EDGE = ""  # stands before the first word and behind the last
 
 
@@ -65,7 +66,7 @@ class Corpus:
         for text, own in zip(texts, labels, strict=True):
             words = [unit.text.lower() for unit in units_of(text, cut)]
             self._pairs.update(pairwise([_EDGE, *words, _EDGE]))
-            for label in own:
+            for label in (*own, ANY):
                 self._used[label].update(dict.fromkeys(words, 1))
                 self._rows[label] += 1
 
@@ -74,7 +75,7 @@ class Corpus:
         return (left.lower(), right.lower()) in self._pairs
 
     def pulling(self, label: str, other: str) -> list[str]:
-        """The words that rows of a label use more than those of another, those that tell most first."""
+        """The words that rows of a label use more than those of another, or of ``ANY``; those that tell most first."""
         told = {}
         for word, count in self._used[label].items():
             odds = log((count + 0.5) / (self._rows[label] + 1)) - log(
@@ -167,11 +168,10 @@ class Search:
 
     def _words(self, probabilities: NDArray[np.floating]) -> list[str]:
         """Words that pull towards the likeliest other labels; where it was declined, towards the likeliest of all."""
+        settled = () if self._decision.kind == "decline" else self._decision.labels
         order = [self._names[column] for column in np.argsort(-probabilities, kind="stable")]
-        declined = self._decision.kind == "decline"
-        rivals = [label for label in order if declined or label not in self._decision.labels][:RIVALS]
-        own = next((label for label in order if label not in rivals), "") if declined else order[0]
-        own = self._decision.labels[0] if self._decision.labels and not declined else own
+        rivals = [label for label in order if label not in settled][:RIVALS]
+        own = settled[0] if settled else ANY
         found = (word for label in rivals for word in self._corpus.pulling(label, own))
         there = {unit.text.lower() for unit in self._units}
         return [word for word in dict.fromkeys(found) if word not in there]
