@@ -486,7 +486,7 @@ def test_a_voice_message_is_decided_on(run: Run, saved: Path, tmp_path: Path, mo
     from huiyi.values import Reading
 
     heard = replace(reader(), work=lambda sounds: [Reading("where is my card", 0.9)] * len(sounds))
-    monkeypatch.setattr("huiyi.perceive.speech_reader", lambda: heard)
+    monkeypatch.setattr("huiyi.perceive.perceivers.speech_reader", lambda: heard)
     with wave.open(str(tmp_path / "call.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(32_000))

@@ -147,7 +147,7 @@ def test_broken_recordings_are_all_named(tmp_path: Path) -> None:
 @pytest.fixture
 def talking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pitches are words."""
-    monkeypatch.setattr("huiyi.perceive.speech_reader", lambda: says(SENTENCES))
+    monkeypatch.setattr("huiyi.perceive.perceivers.speech_reader", lambda: says(SENTENCES))
     monkeypatch.setattr(module, "whisper", lambda: pytest.fail("the real one was opened"))
 
 

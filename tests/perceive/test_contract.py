@@ -90,7 +90,7 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         pitch = partial(
             replace, work=lambda sounds: [Reading(f"pitch {(abs(np.fft.rfft(s))).argmax()}", 1.0) for s in sounds]
         )
-        monkeypatch.setattr("huiyi.perceive.speech_reader", lambda: pitch(reader()))
+        monkeypatch.setattr("huiyi.perceive.perceivers.speech_reader", lambda: pitch(reader()))
     return str(request.param)
 
 
