@@ -355,7 +355,7 @@ class Model:
             seed=seed,
         )
         (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
-        remembered = self._remembered(context, task, label)
+        remembered = self._remembered(context, task)
 
         def decided(texts: Sequence[str]) -> tuple[Sequence[Decision], NDArray[np.floating]]:
             altered = self.perception.reworded(context, texts)
@@ -385,9 +385,9 @@ class Model:
         return self._corpora[task.name]
 
     def _remembered(
-        self, context: Context, task: Task, label: str
+        self, context: Context, task: Task
     ) -> tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None] | None:
-        """The examples of a task, how like each is to the one record of a context, and what it added to a label.
+        """The examples of a task, how like each is to the one record of a context, and what its label counts there.
 
         Told by the rows that a head keeps, where these are known to be the examples; else by perceiving the examples
         anew, once. None where there are no examples, or the record has no text.
@@ -402,11 +402,11 @@ class Model:
         if seen is not None:
             signal = next(name for name in seen.signals if source_of(name) == "text")
             return records, task.name, _cosines(seen.signals[signal], context.signals[signal]), None
-        memory = aligner.remember(context, label)
+        memory = aligner.remember(context)
         if memory is None:
             return None
-        influence = None if memory.influence is None else memory.influence[: len(records)]
-        return records, task.name, memory.similar[: len(records)], influence
+        pull = None if memory.pull is None else memory.pull[: len(records)]
+        return records, task.name, memory.similar[: len(records)], pull
 
     def _examples_of(self, task: Task, aligner: Aligner) -> tuple[Sequence[Record], Context | None]:
         """The examples of a task that have a text, and what is perceived of them where no head keeps just these rows.
@@ -416,7 +416,7 @@ class Model:
         records = [one for one in self.examples if task.name in one.labels and not is_blank(one.text)]
         for row in range(0, len(records), max(1, len(records) // _TRIED)):
             context = self.perceive([Record(text=records[row].text)])
-            memory = aligner.remember(context, task.names[0])
+            memory = aligner.remember(context)
             if memory is None or len(memory.similar) < len(records) or memory.similar[row] < _SAME:
                 return records, self.perceive([Record(text=one.text) for one in records])
         return records, None

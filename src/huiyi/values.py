@@ -356,7 +356,8 @@ class Example:
         text: What it says.
         labels: What it is labelled with.
         similarity: With the record, 0 (nothing alike) to 1 (the same).
-        influence: What it added to the estimate of the head that keeps the rows, where there is such a head.
+        influence: What its label counts: by so much the estimate for it would fall if the row did not have it, in the
+            head that keeps the rows, where there is one that tells.
     """
 
     text: str
@@ -412,7 +413,7 @@ class Explanation:
         seed: Of random orders.
         faithfulness: How far the words can be trusted. None where there are none.
         nearest: The training rows that are most like the record.
-        influential: Those that added most to the label, or took most from it.
+        influential: Those whose labels count most.
         counterfactual: A small change of words that changes the decision, where one was found.
     """
 

@@ -28,12 +28,35 @@ def test_what_rows_add_sums_to_the_estimate() -> None:
     head = KernelHead()
     head.fit(signal, targets, np.arange(40) % 3)
     row = rng.normal(size=(1, 6)).astype(np.float32)
-    for label in range(3):
-        memory = head.remember(row, label)
-        assert memory.influence is not None
-        estimate = float(memory.influence.sum()) + float(targets[:, label].mean())
-        told = np.log(max(estimate, 0) + head.config.doubt) - np.log(targets.mean() + head.config.doubt)
-        assert told == pytest.approx(float(head.score(row).labels[0, label]), abs=1e-4)
+    pull = head.remember(row).pull
+    assert pull is not None
+    estimate = targets.mean(axis=0) + pull @ (targets - targets.mean(axis=0))
+    told = np.log(np.maximum(estimate, 0) + head.config.doubt) - np.log(targets.mean() + head.config.doubt)
+    np.testing.assert_allclose(told, head.score(row).labels[0], atol=1e-4)
+
+
+def test_another_label_moves_the_estimate_by_what_was_said() -> None:
+    rng = np.random.default_rng(1)
+    signal = rng.normal(size=(30, 5)).astype(np.float32)
+    right, row = np.arange(30) % 2, rng.normal(size=(1, 5)).astype(np.float32)
+    heads = []
+    for labels in (
+        right,
+        np.where(np.arange(30) == 7, 1 - right, right),
+        np.where(np.arange(30) == 6, 1 - right, right),
+    ):
+        heads.append(KernelHead())
+        heads[-1].fit(signal, np.eye(2, dtype=np.float32)[labels], right)  # the spread is that of the same classes
+    pull = heads[0].remember(row).pull
+    assert pull is not None
+
+    def estimate(head: KernelHead) -> float:  # without the share of the label, which moves too
+        told = np.exp(head.score(row).labels[0, 1] + np.log(0.5 + head.config.doubt)) - head.config.doubt
+        return float(told)
+
+    share = float(1 - pull.sum()) / 30  # what the mean of the labels moves by one of them
+    assert estimate(heads[0]) - estimate(heads[1]) == pytest.approx(float(pull[7]) + share, abs=1e-3)
+    assert estimate(heads[2]) - estimate(heads[0]) == pytest.approx(float(pull[6]) + share, abs=1e-3)
 
 
 def test_rows_of_a_model_are_its_examples(model: Model) -> None:

@@ -187,11 +187,11 @@ class Aligner:
         """What the records mean."""
         return self._intents(*self._mixed_and_clues(self._scores(context), context), context)
 
-    def remember(self, context: Context, label: str) -> Memory | None:
+    def remember(self, context: Context) -> Memory | None:
         """What a head remembers of the rows it learnt the text by, beside one record; None where none keeps them.
 
-        Heads that tell what each row added come first, and of these the one that counts most. The rows are those of
-        the task that have a text, in the order they were learnt in; then texts that name labels.
+        Heads that tell what each row's label counts come first, and of these the one that counts most. The rows are
+        those of the task that have a text, in the order they were learnt in; then texts that name labels.
         """
         weights, _ = self.fusion.weights(context)
         keeping = [
@@ -204,7 +204,7 @@ class Aligner:
         if not keeping:
             return None
         *_, name, head = max(keeping, key=lambda one: one[:3])
-        return head.remember(context.signals[signal_of(name)], self.task.names.index(label))
+        return head.remember(context.signals[signal_of(name)])
 
     def recalibrate_scope(self, context: Context) -> None:
         """Tell familiarity by these in-scope records, which no part was fitted on."""

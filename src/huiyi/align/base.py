@@ -33,11 +33,12 @@ class Memory:
 
     Attributes:
         similar: Cosine of each training row with it, shape (m,).
-        influence: What each added to the head's estimate for one label, shape (m,). None where that is not told.
+        pull: How far the head's estimate for a label moves with the row's own, shape (m,): if the row had the label
+            and did not have it any more, by so much it would fall. None where a head does not tell.
     """
 
     similar: Array
-    influence: Array | None = None
+    pull: Array | None = None
 
 
 class Head(Protocol):

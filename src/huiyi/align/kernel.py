@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from huiyi.values import Array, Signal
 
 _ROWS_AT_ONCE = 2_048
+_NEAR_ROWS = 500  # of 2,000 rows of BANKING77, those of the strongest pull are the same but for one in fifty
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,20 @@ class KernelHead:
         # Of one label or another the rare are rarer; of several, each is weighed against its own share.
         return Scores(self._log(estimate) - self._log(self._prior if self.several else self._prior.mean()))
 
-    def remember(self, signal: Signal, label: int) -> Memory:
-        """The training rows beside one row, shape (1, d): what they add to the estimate for a label sums to it."""
+    def remember(self, signal: Signal) -> Memory:
+        """The training rows beside one row z, shape (1, d), and what the label of each counts there.
+
+        The estimate is linear in the labels: p(z) = ȳ + Σ_i h_i (y_i − ȳ), with h = (K + λI)⁻¹ K(·, z). The pull is h,
+        solved among the nearest rows alone: exact where there are no more, and near to it where there are.
+        """
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
-        row = self._prepared(signal)
-        influence = self._kernel(row, self._rows)[0] * self._coefficients[:, label]
-        return Memory((row @ self._rows.T)[0], influence)
+        similar = (self._prepared(signal) @ self._rows.T)[0]
+        near = np.argsort(-similar, kind="stable")[:_NEAR_ROWS]
+        kernel = self._kernel(self._rows[near], self._rows[near])
+        np.fill_diagonal(kernel, 1 + self.config.noise)
+        pull = np.zeros(len(similar))
+        pull[near] = np.linalg.solve(kernel, np.exp(self.config.sharpness * (similar[near] - 1)))
+        return Memory(similar, pull)
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """The training rows as the kernel sees them, and a coefficient for each row and label."""

@@ -115,7 +115,7 @@ class LogisticHead:
         rows = unit(signal - self._centre)
         return Scores(_with_one(rows) @ self._weights, self._nearest.cosines(rows))
 
-    def remember(self, signal: Signal, label: int) -> Memory:
+    def remember(self, signal: Signal) -> Memory:
         """The training rows beside one row, shape (1, d)."""
         assert isinstance(signal, np.ndarray), "the head takes a dense signal"
         return Memory(self._nearest.similarities(unit(signal - self._centre))[0])

@@ -88,7 +88,7 @@ class PrototypesHead:
         odds: Array = np.float32(self.config.sharpness) * (rows @ self._prototypes.T) + self._bias
         return odds
 
-    def remember(self, signal: Signal, label: int) -> Memory:
+    def remember(self, signal: Signal) -> Memory:
         """The training rows beside one row, shape (1, d)."""
         assert isinstance(signal, np.ndarray), "the head takes a dense signal"
         return Memory(self._nearest.similarities(unit(signal))[0])

@@ -1,18 +1,21 @@
-"""The training rows behind a decision: the most alike, and those that counted most.
+"""The training rows behind a decision: the most alike, and those whose labels count most.
 
-Nearest rows are told by the cosine with the record, as a head of the model
-sees both. Influence is exact for a head of kernel ridge regression: its estimate
-for a label c is a sum over the training rows i,
+Nearest rows are told by the cosine with the record, as a head of the model sees
+both. What a row's label counts is told by a head of kernel ridge regression,
+whose estimate for a record z is linear in the labels y of the rows i:
 
-    p_c(z) = ȳ_c + Σ_i K(z, z_i) A_ic,     influence_i = K(z, z_i) A_ic
+    p(z) = ȳ + Σ_i h_i(z) (y_i − ȳ),     h(z) = (K + λI)⁻¹ K(·, z)
 
-so each row's part stands for itself. It is not exact for the model: the other heads
-of the blend have no part in it, the logarithm is taken of the sum, and a row that
-were left out would move the coefficients of its neighbours too.
+So if one row had another label, its own would fall by h_i and the other rise by as
+much. That is exact for the head, with the spread and the shares ȳ as they are; it
+is not exact for the model, in which the logarithm is taken of the sum and other
+heads have their part. The other exact sum, of K(z, z_i) A_i, was tried first: its
+parts are what the fit left over of each row, and say little of its label.
 
 Source:
-    Schölkopf, Herbrich and Smola, "A Generalized Representer Theorem", COLT 2001; Yeh, Kim, Yen and Ravikumar,
-    "Representer Point Selection for Explaining Deep Neural Networks", NeurIPS 2018.
+    Hastie and Tibshirani, "Generalized Additive Models", 1990, chapter 3 (linear smoothers); Rifkin, Yeo and Poggio,
+    "Regularized Least-Squares Classification", 2003; Yeh, Kim, Yen and Ravikumar, "Representer Point Selection for
+    Explaining Deep Neural Networks", NeurIPS 2018 (the sum that was tried first).
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ def nearest_examples(
         records: The n training rows.
         task: Name of the task.
         similar: Cosine of each with the record, shape (n,).
-        influence: What each added to the label, shape (n,), where that is known.
+        influence: What the label of each counts, shape (n,), where that is known.
 
     Example:
         >>> rows = [Record(text="lost", labels={"intent": "loss"}), Record(text="late", labels={"intent": "delay"})]
@@ -53,7 +56,7 @@ def nearest_examples(
 def influential_examples(
     records: Sequence[Record], task: str, similar: NDArray[np.floating], influence: NDArray[np.floating] | None
 ) -> tuple[Example, ...]:
-    """The training rows that added most to a label or took most from it. See ``nearest_examples``."""
+    """The training rows whose labels count most, for or against. See ``nearest_examples``."""
     if influence is None:
         return ()
     return _named(records, task, similar, influence, np.argsort(-np.abs(influence), kind="stable"))
