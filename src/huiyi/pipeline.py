@@ -296,7 +296,12 @@ class Model:
 
     def _told(self, context: Context, task: Task) -> NDArray[np.floating]:
         """Probabilities of the labels of a task, with what is known of the domain, shape (n, k)."""
-        told: NDArray[np.floating] = self.reason(context, self.align(context, task.name)).intents.probabilities
+        aligner = self.skills[task.name].aligner
+        assert isinstance(aligner, Aligner), "spans are not explained"
+        unseen = np.full(len(context.records), np.nan)  # how familiar they are has no part in it
+        told: NDArray[np.floating] = self.reason(
+            context, Intents(task, aligner.probabilities(context), unseen)
+        ).intents.probabilities
         return told
 
     def explain(

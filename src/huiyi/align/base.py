@@ -62,8 +62,8 @@ class Head(Protocol):
         """
         ...
 
-    def score(self, signal: Signal) -> Scores:
-        """Return scores of rows."""
+    def score(self, signal: Signal, *, nearest: bool = True) -> Scores:
+        """Return scores of rows. A head that keeps rows tells how near the nearest is, unless that is not asked for."""
         ...
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:

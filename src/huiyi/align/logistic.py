@@ -109,11 +109,11 @@ class LogisticHead:
         """Tell how near a row is by these, instead of by all that it was fitted on."""
         self._nearest.fit(unit(signal - self._centre), width=self.config.width)
 
-    def score(self, signal: Signal) -> Scores:
+    def score(self, signal: Signal, *, nearest: bool = True) -> Scores:
         """Log-odds of each label, less those of an average one, and the cosine with the nearest row as it is kept."""
         assert isinstance(signal, np.ndarray), "a logistic head takes a dense signal"
         rows = unit(signal - self._centre)
-        return Scores(_with_one(rows) @ self._weights, self._nearest.cosines(rows))
+        return Scores(_with_one(rows) @ self._weights, self._nearest.cosines(rows) if nearest else None)
 
     def remember(self, signal: Signal) -> Memory:
         """The training rows beside one row, shape (1, d)."""

@@ -76,11 +76,11 @@ class PrototypesHead:
         self._bias = self._bias - np.float32(self._odds(rows).mean())
         self._nearest.fit(rows, width=self.config.width)
 
-    def score(self, signal: Signal) -> Scores:
+    def score(self, signal: Signal, *, nearest: bool = True) -> Scores:
         """Log-odds less those of an average label and row, and the cosine with the nearest row."""
         assert isinstance(signal, np.ndarray), "prototypes take a dense signal"
         rows = unit(signal)
-        return Scores(self._odds(rows), self._nearest.cosines(rows))
+        return Scores(self._odds(rows), self._nearest.cosines(rows) if nearest else None)
 
     def _odds(self, rows: Array) -> Array:
         """Sharpened cosines and the bias, shape (n, k)."""

@@ -115,7 +115,7 @@ class SvmHead:
             own, bias = np.vstack([-own, own]), np.append(-bias, bias)
         yield from zip(map(int, names), own, map(float, bias), strict=True)
 
-    def score(self, signal: Signal) -> Scores:
+    def score(self, signal: Signal, *, nearest: bool = True) -> Scores:
         """Distance of each row from each label's margin, less that of a row of nothing from an average one."""
         assert not isinstance(signal, np.ndarray), "a head of support vector machines takes a sparse signal"
         n = signal.shape[0]
