@@ -6,7 +6,7 @@ import pytest
 from huiyi.errors import DataError, OptionError
 from huiyi.perceive import TextPerceiver, said_before
 from huiyi.perceive.encoders import encoder
-from huiyi.perceive.encoders.use import UniversalSentenceEncoder, _pieces
+from huiyi.perceive.encoders.use import UniversalSentenceEncoder, _pieces, pieces
 from huiyi.perceive.text import HISTORY_TURNS, LONGEST_TEXT
 from huiyi.values import Record, Turn
 
@@ -81,3 +81,25 @@ def test_perceiving_needs_no_label() -> None:
     bare = dataclasses.replace(record, labels={})
     signals, _ = TextPerceiver().perceive([record, bare])
     np.testing.assert_array_equal(*signals["text"])
+
+
+def test_texts_that_share_words_are_encoded_as_they_are_alone() -> None:
+    """Of texts that are alike the same stretches are worked out once."""
+    words = ["my", "card", "was", "not", "lost", "but", "stolen", "from", "my", "card", "case", "卡", "在", "家"]
+    texts = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))] + [
+        "my",
+        "card",
+        "",
+        "my card",
+    ]
+    tool = encoder(NAME)
+    together = tool.encode(texts)
+    for place, text in enumerate(texts):
+        for view, vectors in tool.encode([text]).items():
+            np.testing.assert_allclose(together[view][place], vectors[0], atol=1e-5)
+
+
+def test_pieces_are_the_text() -> None:
+    for text in ("我的银行卡在哪里", "ﾊﾟｿｺﾝ", "㍿", "𠀀𠀁"):
+        assert "".join(pieces(text)) == text
+    assert "银行" in pieces("我的银行卡在哪里")
