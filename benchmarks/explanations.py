@@ -133,7 +133,7 @@ def seconds() -> dict[str, float]:
             for text in texts
         ]
     )
-    decide, words, whole = taken.mean(axis=0)
+    decide, words, whole = map(float, taken.mean(axis=0))
     return {
         "rows": len(texts), "decide_ms": decide, "words_ms": words, "whole_ms": whole,
         "words_decisions": words / decide, "words_decisions_p50": float(np.median(taken[:, 1] / taken[:, 0])),
