@@ -1,4 +1,11 @@
 """G = k(I, C): which action makes it better, and how sure that is."""
 
+from huiyi.cause.evalue import EValue as EValue
+from huiyi.cause.evalue import e_value as e_value
 from huiyi.cause.log import Categories as Categories
 from huiyi.cause.log import Log as Log
+from huiyi.cause.refute import Refutation as Refutation
+from huiyi.cause.refute import refute as refute
+from huiyi.cause.sensitivity import Sensitivity as Sensitivity
+from huiyi.cause.sensitivity import Strength as Strength
+from huiyi.cause.sensitivity import sensitivity as sensitivity
