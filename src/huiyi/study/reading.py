@@ -1,10 +1,10 @@
-"""A study of a log: from a table of decisions to what each action does, and how far that can be trusted."""
+"""Reading a log of decisions, and perceiving its texts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ def read_log(
     source: str | os.PathLike[str] | Iterable[Any],
     roles: Roles,
     *,
-    texts: Sequence[str] = (),
+    texts: Sequence[str] | None = None,
     where: Mapping[str, str] = _NONE,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Log:
@@ -36,7 +36,8 @@ def read_log(
     Args:
         source: What ``huiyi.read`` reads, a row a decision; or a mapping of names to arrays.
         roles: What its columns are for.
-        texts: Columns of texts: what they mean is part of what was known before the action.
+        texts: Columns of texts: what they mean is part of what was known before the action. By default ``text``, where
+            there is such a column, no intent, and nothing is said of the context.
         where: Keep only rows whose column has this value.
         on_progress: Told what is done, how much of it, and of how much.
 
@@ -52,6 +53,9 @@ def read_log(
     """
     name, columns, notices = _columns(source)
     columns = _where(columns, where, name)
+    if texts is None:
+        texts, roles, said = _usual_texts(columns, roles, name)
+        notices = (*notices, *said)
     vectors = {}
     for column in texts:
         if column not in columns:
@@ -64,6 +68,16 @@ def read_log(
     return replace(log, notices=(*notices, *log.notices))
 
 
+def _usual_texts(columns: Mapping[str, Any], roles: Roles, source: str) -> tuple[tuple[str, ...], Roles, list[str]]:
+    """The column of texts that nobody named, unless the intent says what they mean."""
+    if "text" not in columns or roles.context is not None or "text" in roles.ignore:
+        return (), roles, []
+    if roles.intent is None and "intent" not in columns:
+        return ("text",), roles, []
+    said = f"{source}: 'text' was left out, since the intent says what it means; --text text holds it equal as well."
+    return (), replace(roles, ignore=(*roles.ignore, "text")), [said]
+
+
 def _columns(source: Any) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
     """What to call a source, its columns, and what was noticed while it was read."""
     if isinstance(source, Mapping):
@@ -73,8 +87,7 @@ def _columns(source: Any) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
     if not any(len(sheet.rows) for sheet in sheets):
         raise DataError(f"{notices.source} has no rows. Expected one row for each decision: log some first")
     columns = {
-        name: [cell for sheet in sheets for cell in sheet.columns.get(name, [None] * len(sheet.rows))]
-        for name in names
+        name: [cell for sheet in sheets for cell in sheet.columns.get(name, [None] * len(sheet.rows))] for name in names
     }
     return notices.source, columns, notices.sentences()
 

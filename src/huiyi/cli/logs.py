@@ -1,0 +1,145 @@
+"""The commands that learn from logs of what was done and how it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from huiyi.cli.options import Ignore, Json, Language, Where, asked_language, listed, pairs
+from huiyi.cli.printing import open_console, print_notices, progress_bars
+
+if TYPE_CHECKING:
+    from huiyi.cause import CausalModel, Log
+
+Source = Annotated[str, typer.Argument(metavar="LOG", help="File or folder of decisions, one a row.")]
+Action = Annotated[str, typer.Option("--action", metavar="COL", help="Column of what was done.")]
+Outcome = Annotated[str, typer.Option("--outcome", metavar="COL", help="Column of what came of it.")]
+Context = Annotated[
+    str, typer.Option("--fields", metavar="A,B", help="Columns known before the action; all others, when not given.")
+]
+Texts = Annotated[str, typer.Option("--text", metavar="A,B", help="Columns of texts: what they mean is held equal.")]
+Intent = Annotated[
+    str | None, typer.Option("--intent", metavar="COL", help="Column of the intent; 'intent' when not given.")
+]
+Propensity = Annotated[
+    str | None, typer.Option("--propensity", metavar="COL", help="How probable the action that was taken was.")
+]
+Unit = Annotated[str | None, typer.Option("--unit", metavar="COL", help="Who a row is about, where some come again.")]
+Time = Annotated[str | None, typer.Option("--time", metavar="COL", help="When it was done.")]
+OutcomeTime = Annotated[
+    str | None, typer.Option("--outcome-time", metavar="COL", help="When it was known how it ended.")
+]
+Graph = Annotated[
+    Path | None, typer.Option("--causal-model", metavar="F", help="What may cause what: .yaml, .dot or .dagitty.")
+]
+Report = Annotated[Path | None, typer.Option("--report", metavar="F.html", help="Write a page with plots.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of all that is drawn.")]
+
+
+def effect(
+    source: Source,
+    action: Action,
+    outcome: Outcome,
+    by: Annotated[str, typer.Option(metavar="A,B", help="Tell it for each value of these columns as well.")] = "",
+    against: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="What other actions are compared with.", show_default=False)
+    ] = None,
+    estimand: Annotated[str, typer.Option(metavar="ATE|ATT", help="Over everybody, or those who got it.")] = "ATE",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="doubly robust, forest, t-learner, x-learner or dr-learner.")
+    ] = "doubly robust",
+    causal_model: Graph = None,
+    negative_control: Annotated[
+        str | None, typer.Option(metavar="COL", help="A column that the action cannot change.", show_default=False)
+    ] = None,
+    attempts: Annotated[
+        bool, typer.Option("--attempts/--no-attempts", help="Try to prove it wrong. Takes longer than the rest.")
+    ] = True,
+    report: Report = None,
+    as_json: Json = False,
+    fields: Context = "",
+    text: Texts = "",
+    intent: Intent = None,
+    propensity: Propensity = None,
+    unit: Unit = None,
+    time: Time = None,
+    outcome_time: OutcomeTime = None,
+    ignore: Ignore = "",
+    where: Where = None,
+    seed: Seed = 0,
+    lang: Language = "en",
+) -> None:
+    """Tell what each action does to an outcome, and how far that can be trusted."""
+    from huiyi.evaluate import effects_table, study_in_words, study_json, write_study
+    from huiyi.study import StudyConfig
+    from huiyi.study import effect as run
+
+    language = asked_language(lang)
+    config = StudyConfig(estimand, method, attempts=attempts, negative_control=negative_control, seed=seed)
+    with progress_bars() as progress:
+        log = _log(
+            source, action, outcome, fields, text, intent, propensity, unit, time, outcome_time, ignore, where, progress
+        )
+        study = run(
+            log,
+            by=listed(by),
+            against=against,
+            causal_model=_model(causal_model),
+            config=config,
+            on_progress=progress,
+        )
+    if report is not None:
+        write_study(study, report, language=language)
+    if as_json:
+        print(json.dumps(study_json(study), ensure_ascii=False))
+        return
+    console = open_console()
+    console.print(effects_table(study, language=language))
+    console.print("\n".join(study_in_words(study, language)), markup=False, highlight=False)
+    print_notices(study.notices)
+    if report is not None:
+        console.print(f"→ {report}", markup=False, highlight=False)
+
+
+def _log(
+    source: str,
+    action: str,
+    outcome: str,
+    fields: str,
+    text: str,
+    intent: str | None,
+    propensity: str | None,
+    unit: str | None,
+    time: str | None,
+    outcome_time: str | None,
+    ignore: str,
+    where: list[str] | None,
+    progress: Callable[[str, int, int], None],
+) -> Log:
+    """The log, by what the options say of its columns."""
+    from huiyi.cause.table import Roles
+    from huiyi.study import read_log
+
+    roles = Roles(
+        action,
+        tuple(listed(outcome)),
+        intent=intent,
+        context=tuple(listed(fields)) or None,
+        propensity=propensity,
+        unit=unit,
+        time=time,
+        outcome_time=outcome_time,
+        ignore=tuple(listed(ignore)),
+    )
+    texts = tuple(listed(text)) or None
+    return read_log(source, roles, texts=texts, where=pairs(where, "--where"), on_progress=progress)
+
+
+def _model(file: Path | None) -> CausalModel | None:
+    """The causal model of a file."""
+    from huiyi.cause import read_causal_model
+
+    return None if file is None else read_causal_model(file)
