@@ -11,3 +11,5 @@ from huiyi.cause.sensitivity import Strength as Strength
 from huiyi.cause.sensitivity import sensitivity as sensitivity
 from huiyi.cause.uplift import Uplift as Uplift
 from huiyi.cause.uplift import uplift as uplift
+from huiyi.cause.whatif import StructuralModel as StructuralModel
+from huiyi.cause.whatif import WhatIf as WhatIf
