@@ -10,7 +10,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -27,18 +27,18 @@ ROWS_TO_CHOOSE = 20_000
 ROWS_FOR_LINES = 100_000
 """Linear models are fitted to at most so many rows: they have a few hundred coefficients."""
 
-TREES_FROM = 1_000
+TREES_FROM = 2_000
 """Trees are tried from so many rows."""
 
 _PARTS = 4
 _RIDGES = np.logspace(-6, 1, 15)
-_INVERSE_RIDGES = (0.003, 0.03, 0.3, 3.0)
+_INVERSE_RIDGES = (0.003, 0.03, 0.3, 3.0)  # the strongest first
 _ROWS_AT_ONCE = 50_000
 _LEAST_WEIGHT = 0.05
 _ROWS_FOR_LIKENESS = 30_000
-_LIKENESS_WIDTHS = (0.15, 0.5, 2.0)
-
-_Maker: TypeAlias = Callable[[], "_Learner"]
+_WIDTHS = (0.15, 0.5, 2.0)
+_WIDTHS_OF_SHARES = (0.5,)  # a logistic fit takes many times what a ridge does
+_LANDMARKS = 2.5  # times the root of the rows
 
 
 class _Learner(Protocol):
@@ -88,15 +88,15 @@ class Mean:
         some = _some(len(values), ROWS_TO_CHOOSE, self.rng)
         chosen, told = _rows(design, some), values[some]
         parts = parts_of(len(some), _PARTS, self.rng, groups=None if groups is None else groups[some])
-        names, learners, columns = [], [], []
-        for name, make in _menu(design, len(values), trees=lambda: _Trees(self.rng), on=_Ridge, rng=self.rng):
-            learner = make()
-            names.append(name)
-            columns.append(learner.choose(chosen, told, parts) - self.constant)
-            learners.append(learner)
+        asked: dict[str, _Learner] = {
+            name: _Ridge(basis, self.rng) for name, basis in _bases(design, len(values), _WIDTHS)
+        }
+        if len(values) >= TREES_FROM:
+            asked["trees"] = _Trees(self.rng)
+        columns = [learner.choose(chosen, told, parts) - self.constant for learner in asked.values()]
         weights, _ = nnls(np.stack(columns, axis=1), told - self.constant)
         weights /= max(1.0, weights.sum())
-        for name, weight, learner in zip(names, weights.tolist(), learners, strict=True):
+        for (name, learner), weight in zip(asked.items(), weights.tolist(), strict=True):
             if weight >= _LEAST_WEIGHT:
                 learner.fit(design, values)
                 self.learners.append((name, weight, learner))
@@ -147,20 +147,16 @@ class Shares:
         some = _some(len(codes), ROWS_TO_CHOOSE, self.rng)
         chosen, told = _rows(design, some), codes[some]
         parts = parts_of(len(some), _PARTS, self.rng, codes=told, groups=None if groups is None else groups[some])
-        names, learners, columns = ["the share"], [], [np.tile(self.constant, (len(some), 1))]
-        for name, make in _menu(
-            design,
-            len(codes),
-            trees=lambda: _Forks(self.actions, self.rng),
-            on=lambda basis, rng: _Logistic(basis, self.actions, rng),
-            rng=self.rng,
-        ):
-            learner = make()
-            names.append(name)
-            columns.append(learner.choose(chosen, told, parts))
-            learners.append(learner)
+        asked: dict[str, _Learner] = {
+            name: _Logistic(basis, self.actions, self.rng)
+            for name, basis in _bases(design, len(codes), _WIDTHS_OF_SHARES)
+        }
+        if len(codes) >= TREES_FROM:
+            asked["trees"] = _Forks(self.actions, self.rng)
+        columns = [np.tile(self.constant, (len(some), 1))]
+        columns += [learner.choose(chosen, told, parts) for learner in asked.values()]
         weights = _mixture(np.stack([column[np.arange(len(some)), told] for column in columns], axis=1))
-        for name, weight, learner in zip(names[1:], weights[1:].tolist(), learners, strict=True):
+        for (name, learner), weight in zip(asked.items(), weights[1:].tolist(), strict=True):
             if weight >= _LEAST_WEIGHT:
                 learner.fit(design, codes)
                 self.learners.append((name, weight, learner))
@@ -212,27 +208,14 @@ def parts_of(
     return dealt
 
 
-def _menu(
-    design: Design,
-    n: int,
-    *,
-    trees: Callable[[], _Learner],
-    on: Callable[[Basis, np.random.Generator], _Learner],
-    rng: np.random.Generator,
-) -> Iterator[tuple[str, _Maker]]:
-    """The learners to ask, by name."""
-
-    def made(basis: Basis) -> _Maker:
-        return lambda: on(basis, rng)
-
-    yield "lines", made(Lines())
+def _bases(design: Design, n: int, widths: Sequence[float]) -> Iterator[tuple[str, Basis]]:
+    """In which features lines are looked for, by name."""
+    yield "lines", Lines()
     if (design.kinds != "vector").any():
-        yield "bends", made(Bends())
+        yield "bends", Bends()
     if n <= _ROWS_FOR_LIKENESS:
-        for width in _LIKENESS_WIDTHS:
-            yield f"likeness {width:g}", made(Likeness(width))
-    if n >= TREES_FROM:
-        yield "trees", trees
+        for width in widths:
+            yield f"likeness {width:g}", Likeness(width, landmarks=round(_LANDMARKS * n**0.5))
 
 
 class _Ridge:
@@ -313,15 +296,18 @@ class _Logistic:
         # Features of a kernel are smaller than columns of spread 1; what is added to the curvature is the same share.
         self.scale = np.sqrt(max(float(features.var(axis=0).sum()), 1e-9) / features.shape[1])
         features = features / self.scale
-        told = np.empty((len(_INVERSE_RIDGES), len(targets), self.actions))
-        for part in np.unique(parts):
-            here = parts == part
-            for place, _ in enumerate(_INVERSE_RIDGES):
+        rows, least = np.arange(len(targets)), np.inf
+        for place, _ in enumerate(_INVERSE_RIDGES):
+            told = np.empty((len(targets), self.actions))
+            for part in np.unique(parts):
+                here = parts == part
                 model = self._fitted(features[~here], targets[~here], place)
-                told[place, here] = _all_actions(model, features[here], self.actions)
-        losses = [-np.log(np.maximum(one[np.arange(len(targets)), targets], 1e-9)).mean() for one in told]
-        self.place = int(np.argmin(losses))
-        return np.asarray(told[self.place])
+                told[here] = _all_actions(model, features[here], self.actions)
+            loss = -np.log(np.maximum(told[rows, targets], 1e-9)).mean()
+            if loss >= least:
+                break
+            least, self.place, best = loss, place, told
+        return best
 
     def fit(self, design: Design, targets: NDArray[Any]) -> None:
         some = _some(len(targets), ROWS_FOR_LINES, self.rng)
