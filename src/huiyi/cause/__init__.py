@@ -9,3 +9,7 @@ from huiyi.cause.refute import refute as refute
 from huiyi.cause.sensitivity import Sensitivity as Sensitivity
 from huiyi.cause.sensitivity import Strength as Strength
 from huiyi.cause.sensitivity import sensitivity as sensitivity
+from huiyi.cause.uplift import Uplift as Uplift
+from huiyi.cause.uplift import uplift as uplift
+from huiyi.cause.whatif import StructuralModel as StructuralModel
+from huiyi.cause.whatif import WhatIf as WhatIf
