@@ -526,8 +526,8 @@ class Decision:
         candidates: The labels that together hold the right one with the stated
             coverage, likeliest first. Empty means: nothing known fits.
         question: Asked when the kind is ``clarify``.
-        action: What to do: what rules conclude, where there are some.
-        propensity: With what probability that action was chosen.
+        action: What to do: what rules conclude, or else what a policy that was learnt from a log does.
+        propensity: With what probability the policy chose that action. None for what rules conclude.
         model: SHA-256 of the saved model's manifest, or "" when never saved.
         version: Version of Huiyi.
         seed: Seed the model was trained with.

@@ -95,12 +95,16 @@ class Comparing:
         if not isinstance(self.log.actions, Categories):
             return self._of_dose(by)
         rare = {pair: _too_rare(pair, self.log.actions) for pair in pairs}
-        lacking = [self._effect(_Cell(pair, None, _all(self.log), why)) for pair, why in rare.items() if why]
+        lacking = [effect for pair, why in rare.items() if why for effect in self.refuse([pair], why)]
         pairs = [pair for pair in pairs if not rare[pair]]
         if not pairs:
             return Estimated(Effects(tuple(lacking)), (), None, self.log)
         done = replace(self, log=_often(self.log))._of_actions(pairs, by)
         return replace(done, effects=replace(done.effects, overall=(*done.effects.overall, *lacking)))
+
+    def refuse(self, pairs: Sequence[Pair], why: str) -> tuple[Effect, ...]:
+        """Each pair with its plain difference, and why its effect cannot be told."""
+        return tuple(self._effect(_Cell(pair, None, _all(self.log), why)) for pair in pairs)
 
     def _of_actions(self, pairs: Sequence[Pair], by: Sequence[str]) -> Estimated:
         """Compare actions by doubly robust scores, or by a method of econml."""

@@ -107,7 +107,7 @@ def estimated(
     log = checked(log, outcome)
     notices = [notice for notice in log.notices if notice not in odd]
     log = log.rows(np.isfinite(log.outcomes[outcome]))
-    pairs = _pairs(log, action, against)
+    pairs = pairs_of(log, action, against)
     if pairs == [(log.action_name, "")] and (estimand == "ATT" or method != DOUBLY_ROBUST):
         raise OptionError(
             f"{log.action_name!r} is a dose. Expected the estimand ATE and the method {DOUBLY_ROBUST!r}: its effect is "
@@ -129,8 +129,26 @@ def estimated(
     return replace(done, effects=replace(done.effects, notices=(*notices, *done.effects.notices, *said)))
 
 
-def _pairs(log: Log, action: str | None, against: str | None) -> list[tuple[str, str]]:
-    """Which action is compared with which."""
+def untold(log: Log, why: str, *, outcome: str, against: str | None = None, estimand: str = "ATE") -> Effects:
+    """Each action beside the one compared with, whose effect cannot be told.
+
+    Args:
+        log: n decisions.
+        why: Why not, and what to measure.
+        outcome: The outcome, known in every row.
+        against: What actions are compared with, as in ``effect``.
+        estimand: Over whom it was asked.
+    """
+    asked = Comparing(log, outcome, (), estimand, "", 0.95, 0, None)
+    return Effects(asked.refuse(pairs_of(log, None, against), why))
+
+
+def pairs_of(log: Log, action: str | None = None, against: str | None = None) -> list[tuple[str, str]]:
+    """Which action is compared with which, as in ``effect``; of a dose, its name with "".
+
+    Raises:
+        OptionError: There is no such action, or it is compared with itself.
+    """
     actions = log.actions
     if not isinstance(actions, Categories):
         if action is not None or against is not None:

@@ -206,6 +206,20 @@ def _number(cell: Any) -> float | None:
     return None
 
 
+def as_number(cell: Any) -> float:
+    """A number, or a time as days; NaN for anything else.
+
+    Example:
+        >>> as_number("3.5"), as_number(None), as_number("2026-03-02")
+        (3.5, nan, 20514.0)
+    """
+    for reads in (_number, _days):
+        number = reads(cell)
+        if number is not None:
+            return number
+    return math.nan
+
+
 def _truth_or_number(cell: Any) -> float | None:
     word = cell.strip().lower() if isinstance(cell, str) else None
     if word in _YES or word in _NO:

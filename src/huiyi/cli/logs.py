@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,11 @@ import typer
 
 from huiyi.cli.options import Ignore, Json, Language, Where, asked_language, listed, pairs
 from huiyi.cli.printing import open_console, print_notices, progress_bars
+from huiyi.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from huiyi.cause import CausalModel, Log
+    from huiyi.cause import Log
+    from huiyi.cause.model import CausalModel
 
 Source = Annotated[str, typer.Argument(metavar="LOG", help="File or folder of decisions, one a row.")]
 Action = Annotated[str, typer.Option("--action", metavar="COL", help="Column of what was done.")]
@@ -104,6 +107,87 @@ def effect(
         console.print(f"→ {report}", markup=False, highlight=False)
 
 
+def policy(
+    source: Source,
+    action: Action,
+    outcome: Outcome,
+    columns: Annotated[
+        str, typer.Option("--by", metavar="A,B", help="Columns that it may look at; all known before the action.")
+    ] = "",
+    cost: Annotated[
+        list[str] | None, typer.Option(metavar="ACTION=N", help="What an action costs, in the outcome's unit.")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="A saved model that is to act by it, if it is adopted.")
+    ] = None,
+    explore: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of that model's decisions that try something else.")
+    ] = 0.0,
+    explore_by: Annotated[str, typer.Option(metavar="epsilon|thompson", help="How.")] = "epsilon",
+    causal_model: Graph = None,
+    as_json: Json = False,
+    fields: Context = "",
+    text: Texts = "",
+    intent: Intent = None,
+    propensity: Propensity = None,
+    unit: Unit = None,
+    time: Time = None,
+    outcome_time: OutcomeTime = None,
+    ignore: Ignore = "",
+    where: Where = None,
+    seed: Seed = 0,
+    lang: Language = "en",
+) -> None:
+    """Learn what to do when, and whether that is surely better than what was done."""
+    from huiyi.cause.actor import Actor
+    from huiyi.cause.explore import Exploration
+    from huiyi.evaluate import policy_in_words, policy_json
+    from huiyi.pipeline import load
+    from huiyi.storage import replacing
+    from huiyi.study import policy as run
+
+    language = asked_language(lang)
+    exploration = Exploration(explore, explore_by, seed)  # type: ignore[arg-type]  # it checks the kind
+    model = None if into is None else load(into)
+    with progress_bars() as progress:
+        log = _log(
+            source, action, outcome, fields, text, intent, propensity, unit, time, outcome_time, ignore, where, progress
+        )
+        study = run(
+            log,
+            columns=listed(columns) or None,
+            costs=_costs(cost),
+            causal_model=_model(causal_model),
+            seed=seed,
+            on_progress=progress,
+        )
+    if as_json:
+        print(json.dumps(policy_json(study), ensure_ascii=False))
+    else:
+        open_console().print("\n".join(policy_in_words(study, language)), markup=False, highlight=False)
+        print_notices(study.notices)
+    if model is None or into is None:
+        return
+    if not study.learned.adopted:
+        raise DataError(
+            f"{into} is as it was: {study.learned.reason} Expected a policy that is surely better: log more"
+        )
+    with replacing(into) as new:
+        model.acting(Actor(study.learned.policy, exploration, log.intent_name or "intent")).save(new)
+    print_notices([f"{into} acts by it. {exploration.explain()}"])
+
+
+def _costs(given: list[str] | None) -> dict[str, float]:
+    """What actions cost."""
+    costs = {}
+    for name, cost in pairs(given, "--cost").items():
+        try:
+            costs[name] = float(cost)
+        except ValueError:
+            raise OptionError(f"--cost {name}={cost} is no number; expected one, such as --cost {name}=0.1") from None
+    return costs
+
+
 def _log(
     source: str,
     action: str,
@@ -140,6 +224,8 @@ def _log(
 
 def _model(file: Path | None) -> CausalModel | None:
     """The causal model of a file."""
+    if file is None:
+        return None
     from huiyi.cause import read_causal_model
 
-    return None if file is None else read_causal_model(file)
+    return read_causal_model(file)

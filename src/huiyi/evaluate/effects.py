@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.cause.drawing import drawn
 from huiyi.evaluate.forest import Twig, forest
 from huiyi.evaluate.markup import Column, figure, isolated, one_line, section, table
 from huiyi.evaluate.plots import BLUE, ORANGE
@@ -19,6 +18,7 @@ from huiyi.evaluate.wording import wording
 from huiyi.storage import write_page
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rich.table import Table
 
     from huiyi.study import Study
@@ -157,16 +157,16 @@ def study_json(study: Study) -> dict[str, Any]:
         "adjusted": list(found.adjustment),
         "formula": found.formula,
         "assumptions": [*study.model.assumptions, *found.assumptions],
-        "overall": [_plain(asdict(one)) for one in study.effects.overall],
-        "by_segment": [_plain(asdict(one)) for one in study.effects.by_segment],
-        "refutations": {name: [_plain(asdict(one)) for one in made] for name, made in study.refutations.items()},
-        "sensitivity": {name: _plain(asdict(one)) for name, one in study.sensitivities.items()},
+        "overall": [plain(asdict(one)) for one in study.effects.overall],
+        "by_segment": [plain(asdict(one)) for one in study.effects.by_segment],
+        "refutations": {name: [plain(asdict(one)) for one in made] for name, made in study.refutations.items()},
+        "sensitivity": {name: plain(asdict(one)) for name, one in study.sensitivities.items()},
         "overlap": {
             one.action: {
                 "edges": one.edges.tolist(),
                 "got": one.got.tolist(),
                 "got_other": one.got_other.tolist(),
-                "effective_rows": _plain(one.effective_rows),
+                "effective_rows": plain(one.effective_rows),
             }
             for one in study.overlaps
         },
@@ -231,7 +231,7 @@ def _reversed(study: Study, said: Mapping[str, str]) -> list[str]:
 
 def _rows(study: Study, said: Mapping[str, str]) -> list[tuple[str, str, str, str, str]]:
     """Each effect as the cells of a table."""
-    is_share = _is_share(study)
+    shares = is_share(study.log.outcomes[study.outcome])
     rows = []
     for one in (*study.effects.overall, *study.effects.by_segment):
         estimate = one.estimate
@@ -239,11 +239,11 @@ def _rows(study: Study, said: Mapping[str, str]) -> list[tuple[str, str, str, st
             ("–", said["refused"])
             if estimate is None
             else (
-                _number(estimate.value, is_share),
-                f"{_number(estimate.low, is_share)} … {_number(estimate.high, is_share)}",
+                _number(estimate.value, shares),
+                f"{_number(estimate.low, shares)} … {_number(estimate.high, shares)}",
             )
         )
-        rows.append((_named(one, said), _number(one.naive, is_share), *told, f"{one.rows:,}"))
+        rows.append((_named(one, said), _number(one.naive, shares), *told, f"{one.rows:,}"))
     return rows
 
 
@@ -319,6 +319,8 @@ def _attempts(study: Study, said: Mapping[str, str]) -> str:
 
 def _graph(study: Study, said: Mapping[str, str]) -> str:
     """The causal model as a drawing, with what is taken for granted."""
+    from huiyi.cause.drawing import drawn
+
     return section(said["graph"], drawn(study.model), note=said["graph note"])
 
 
@@ -338,25 +340,24 @@ def _verdict(passed: bool | None, said: Mapping[str, str]) -> str:
     return said["not tried"] if passed is None else said["passed" if passed else "failed"]
 
 
-def _is_share(study: Study) -> bool:
-    """Whether the outcome is yes or no, so that effects are shares."""
-    values = study.log.outcomes[study.outcome]
+def is_share(values: NDArray[np.float64]) -> bool:
+    """Whether an outcome is yes or no, so that its means are shares."""
     return bool(np.isin(values[np.isfinite(values)], (0.0, 1.0)).all())
 
 
-def _number(value: float, is_share: bool) -> str:
+def _number(value: float, shares: bool) -> str:
     """A difference: of shares in points of a hundred."""
     if not isfinite(value):
         return "–" if isnan(value) else f"{value:+}"
-    return f"{value:+.1%}" if is_share else f"{value:+,.4g}"
+    return f"{value:+.1%}" if shares else f"{value:+,.4g}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON can hold it: what is not a finite number is null."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, float | np.floating):
         return float(value) if isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from huiyi.cause.checks import checked
-from huiyi.cause.effect import Estimated, estimated, pairs_of, untold
+from huiyi.cause.comparing import Estimated
+from huiyi.cause.effect import estimated, pairs_of, untold
 from huiyi.cause.identify import Identification, identify
 from huiyi.cause.instrument import instrument_effect
 from huiyi.cause.log import Categories, Log
@@ -249,19 +250,19 @@ class _Asked:
                 f"It follows from what is measured: {found.formula}. Huiyi does not estimate this formula. Measure "
                 "what leads to both the action and the outcome, or a mediator through which all of the effect goes."
             )
-        return tuple(
-            front_door_effect(
-                log,
-                self.outcome,
-                found.mediators,
-                action=action,
-                against=against,
-                adjust=found.adjustment,
-                level=config.level,
-                seed=config.seed,
-                on_progress=self.on_progress,
+        if found.strategy == "front-door":
+            return tuple(
+                front_door_effect(
+                    log,
+                    self.outcome,
+                    found.mediators,
+                    action=action,
+                    against=against,
+                    adjust=found.adjustment,
+                    level=config.level,
+                    seed=config.seed,
+                    on_progress=self.on_progress,
+                )
+                for action, against in pairs_of(log, None, self.against)
             )
-            if found.strategy == "front-door"
-            else untold(log, self.outcome, (action, against), config.estimand, refused)
-            for action, against in pairs_of(log, None, self.against)
-        )
+        return untold(log, refused, outcome=self.outcome, against=self.against, estimand=config.estimand).overall
