@@ -89,6 +89,12 @@ def test_an_estimate_that_hangs_on_noise_is_noticed():
     assert not by_name(refute(world(4), unstable))["random cause"].passed
 
 
+def test_an_estimate_that_does_not_see_the_noise_is_not_praised():
+    stubborn = adjusted(left_out=["noise"])
+    (made,) = refute(world(4), stubborn, names=["random cause"])
+    assert made.passed is None and "does not hold it equal" in made.said
+
+
 def test_units_change_places_as_a_whole():
     seen = []
 

@@ -139,6 +139,14 @@ def test_rows_of_other_actions_do_not_count():
     assert not parts.residuals[gift].any() and not parts.weights[gift].any()
 
 
+def test_rows_without_overlap_do_not_count():
+    reply, half = Categories.of(["call", "mail"] * 4), np.full((8, 2), 0.5)
+    told = Nuisances(reply.names, reply.codes, np.arange(8.0), half, np.zeros((8, 2)), reply.codes, ())
+    kept = np.arange(8) < 4
+    parts = doubly_robust_parts(told, action="mail", against="call", kept=kept)
+    assert parts.residuals.tolist() == [0, 1, 2, 3] and parts.weights.tolist() == [-2, 2, -2, 2]
+
+
 def test_strength_by_refitting_is_that_of_linear_models_where_all_is_linear():
     log = world(0.6)
     effect = ESTIMATE(log)

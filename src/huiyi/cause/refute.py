@@ -28,8 +28,8 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from huiyi.cause.altered import at_most, half, shuffled
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.planted import planted
 from huiyi.errors import ColumnError, DataError, HuiyiError, OptionError, did_you_mean
@@ -38,14 +38,15 @@ from huiyi.values import Effect, Estimate
 LEVEL = 0.01
 """How often one attempt may alarm on a valid design."""
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Of a larger log as many are drawn."""
 
 _PLACEBOS, _CAUSES, _SUBSETS = 3, 2, 3  # runs of each
 _CONFIDENCE, _WIDTH = 0.95, 1.96
 
 Estimator: TypeAlias = Callable[[Log], Effect]
-"""Estimates one effect, of one action on one outcome, from a log. The same log must give the same effect."""
+"""Estimates one effect, of one action on one outcome, from a log. The same log must give the same effect, and a column
+that joins the context must be held equal, too."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def refute(
     """
     asked = _asked(names, negative_control)
     rng = np.random.default_rng(seed)
-    log = _at_most(log, most_rows, rng)
+    log = at_most(log, most_rows, rng)
     done, total = 0, 1 + sum(REFUTERS[name][1] for name in asked)
 
     def counted(log: Log) -> Effect:
@@ -171,7 +172,7 @@ def placebo_action(attempt: Attempt) -> Refutation:
 
     Where units come again, whole units change places, so that what makes their rows alike stays.
     """
-    runs = [attempt.estimate(_shuffled(attempt.log, attempt.rng)) for _ in range(_PLACEBOS)]
+    runs = [attempt.estimate(shuffled(attempt.log, attempt.rng)) for _ in range(_PLACEBOS)]
     return _held(
         runs,
         0.0,
@@ -187,6 +188,8 @@ def random_cause(attempt: Attempt) -> Refutation:
     noise = [attempt.rng.normal(size=len(attempt.log)) for _ in range(_CAUSES)]
     runs = [attempt.estimate(attempt.log.with_column(name, one)) for one in noise]
     came = _mean(runs, attempt.told.error)
+    if all(run.value == attempt.told.value for run in runs):
+        raise DataError("A column of noise changes nothing at all, so the estimate does not hold it equal")
     shift = float(np.median([abs(run.value - attempt.told.value) for run in runs])) / _positive(attempt.told.error)
     said = (
         f"a column of noise beside the others moves the effect by {shift:.0%} of its standard error, from "
@@ -199,7 +202,7 @@ def random_cause(attempt: Attempt) -> Refutation:
 
 def subset(attempt: Attempt) -> Refutation:
     """Estimate from half of the rows, or units: the effect must stay, but for what fewer rows add to its error."""
-    runs = [attempt.estimate(_half(attempt.log, attempt.rng)) for _ in range(_SUBSETS)]
+    runs = [attempt.estimate(half(attempt.log, attempt.rng)) for _ in range(_SUBSETS)]
     # Var(half − whole) = Var(half) − Var(whole), and half of the rows have twice the variance.
     runs = [replace(run, error=attempt.told.error) for run in runs]
     return _held(
@@ -322,58 +325,6 @@ def _mean(runs: Sequence[Estimate], error: float) -> Estimate:
 def _positive(error: float) -> float:
     """A standard error to divide by; one of 0 makes any distance an alarm."""
     return max(error, 1e-12)
-
-
-def _shuffled(log: Log, rng: np.random.Generator) -> Log:
-    """The log with each action given to another row or unit, and the chances that go with that."""
-    places = rng.permutation(len(log)) if log.units is None else _from_other_units(log.units, rng)
-    if not isinstance(log.actions, Categories):
-        return replace(log, actions=log.actions[places], propensities=None)
-    actions = log.actions.rows(places)
-    if log.propensities is None:
-        return replace(log, actions=actions)
-    shares = actions.counts() / len(log)
-    return replace(log, actions=actions, propensities=shares[actions.codes])
-
-
-def _from_other_units(units: Categories, rng: np.random.Generator) -> NDArray[np.intp]:
-    """For each row one of another unit, all rows of a unit from the same one, in order and again from its start."""
-    codes = _who(units)
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    donors = rng.permutation(len(counts))[codes[order]]
-    within = np.arange(len(codes)) - starts[codes[order]]
-    places = np.empty(len(codes), dtype=np.intp)
-    places[order] = order[starts[donors] + within % counts[donors]]
-    return places
-
-
-def _who(units: Categories) -> NDArray[np.intp]:
-    """The unit of each row, counted from 0; a row of which that is not known is a unit of its own, shape (n,)."""
-    own = len(units.names) + np.arange(len(units))
-    return np.unique(np.where(units.codes >= 0, units.codes, own), return_inverse=True)[1].astype(np.intp)
-
-
-def _half(log: Log, rng: np.random.Generator) -> Log:
-    """A random half of the rows, or of the units."""
-    which = np.arange(len(log)) if log.units is None else _who(log.units)
-    count = int(which.max()) + 1
-    kept = np.zeros(count, dtype=bool)
-    kept[rng.permutation(count)[: count // 2]] = True
-    return log.rows(kept[which])
-
-
-def _at_most(log: Log, most_rows: int, rng: np.random.Generator) -> Log:
-    """The log, or as many of its rows, unit by unit."""
-    if len(log) <= most_rows:
-        return log
-    which = np.arange(len(log)) if log.units is None else _who(log.units)
-    counts = np.bincount(which)
-    order = rng.permutation(len(counts))
-    kept = np.zeros(len(counts), dtype=bool)
-    kept[order[np.cumsum(counts[order]) <= most_rows]] = True
-    return log.rows(kept[which])
 
 
 def _new_name(log: Log) -> str:

@@ -36,6 +36,7 @@ from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huiyi.cause.covariates import Covariates
 from huiyi.cause.log import Categories, Log, Numbers
@@ -232,7 +233,14 @@ def linear_parts(log: Log, effect: Effect) -> Parts:
     return _Linear(log, effect).parts
 
 
-def doubly_robust_parts(found: Nuisances, *, action: str, against: str, estimand: str = "ATE") -> Parts:
+def doubly_robust_parts(
+    found: Nuisances,
+    *,
+    action: str,
+    against: str,
+    estimand: str = "ATE",
+    kept: NDArray[np.bool_] | None = None,
+) -> Parts:
     """What a doubly robust estimate is made of.
 
     Args:
@@ -240,6 +248,7 @@ def doubly_robust_parts(found: Nuisances, *, action: str, against: str, estimand
         action: What is done.
         against: What it is compared with.
         estimand: ``ATE`` or ``ATT``.
+        kept: Which rows the effect is about, those with overlap or of a segment, shape (n,); all when not given.
 
     Example:
         >>> from huiyi.cause.nuisance import Nuisances
@@ -252,11 +261,24 @@ def doubly_robust_parts(found: Nuisances, *, action: str, against: str, estimand
     place, other_place = found.names.index(action), found.names.index(against)
     got, other = found.codes == place, found.codes == other_place
     of_got, of_other = found.propensities[:, place], found.propensities[:, other_place]
+    here = np.ones(len(got), dtype=bool) if kept is None else kept
     # For those who got it, the others are weighed to be like them.
-    of_treated = (got - other * of_got / of_other) / got.mean()
+    of_treated = (got - other * of_got / of_other) / got[here].mean()
     weights = of_treated if estimand == "ATT" else got / of_got - other / of_other
     expected = found.predictions[np.arange(len(found.codes)), found.codes]
-    return Parts(np.where(got | other, found.outcomes - expected, 0.0), weights)
+    return Parts(np.where(got | other, found.outcomes - expected, 0.0)[here], weights[here])
+
+
+def explained_by(full: Parts, without: Parts) -> Strength:
+    """What a column explains beside the others, by an estimate with and one without it.
+
+    Args:
+        full: Of the estimate.
+        without: Of the same rows, the column not held equal.
+    """
+    outcome, bare_outcome = float(np.mean(full.residuals**2)), float(np.mean(without.residuals**2))
+    action, bare_action = float(np.mean(full.weights**2)), float(np.mean(without.weights**2))
+    return Strength(max(0.0, 1 - outcome / bare_outcome), max(0.0, 1 - bare_action / action))
 
 
 def strength_of(full: Parts, without: Parts) -> Strength:
@@ -266,9 +288,8 @@ def strength_of(full: Parts, without: Parts) -> Strength:
         full: Of the estimate.
         without: Of the same rows, the column not held equal.
     """
-    outcome, bare_outcome = float(np.mean(full.residuals**2)), float(np.mean(without.residuals**2))
-    action, bare_action = float(np.mean(full.weights**2)), float(np.mean(without.weights**2))
-    return _as_strong(max(0.0, 1 - outcome / bare_outcome), max(0.0, 1 - bare_action / action))
+    explained = explained_by(full, without)
+    return _as_strong(explained.of_outcome, explained.of_action)
 
 
 class _Linear:
