@@ -70,7 +70,7 @@ def parse_dagitty(text: str, *, source: str = "the causal model") -> CausalModel
         DataError: It is none; the message names the line.
 
     Example:
-        >>> model = parse_dagitty("dag { x [exposure] \\n u [latent] \\n y [outcome] \\n x -> y ; u -> {x y} }")
+        >>> model = parse_dagitty("dag { x [exposure] \n u [latent] \n y [outcome] \n x -> y ; u -> {x y} }")
         >>> model.of_role("action"), model.hidden
         (('x',), ('u',))
 

@@ -143,8 +143,8 @@ def _moving(log: Log, instrument: str, doses: Numbers, folds: NDArray[np.intp]) 
         column = np.where(here, moved, np.nan)
     if column.ndim > 1 or not np.isfinite(column).all():
         raise DataError(
-            f"{log.source}: the instrument {instrument!r} is not known in every row. Expected a number or a name: leave "
-            "out the other rows"
+            f"{log.source}: the instrument {instrument!r} is not known in every row. Expected a number or a name: "
+            "leave out the other rows"
         )
     if np.ptp(column) == 0:
         raise DataError(f"{log.source}: the instrument {instrument!r} never varies. Expected one that moves the action")
@@ -154,8 +154,8 @@ def _moving(log: Log, instrument: str, doses: Numbers, folds: NDArray[np.intp]) 
 def _rest(log: Log, values: Numbers, held: Sequence[str], folds: NDArray[np.intp], seed: int) -> Numbers:
     """What is left of numbers once what is held equal is taken out."""
     if not held:
-        return values - values.mean()
-    return values - expected(log, values, adjust=held, folds=folds, seed=seed)
+        return np.asarray(values - values.mean())
+    return np.asarray(values - expected(log, values, adjust=held, folds=folds, seed=seed))
 
 
 def _spread(by_y: Numbers, by_d: Numbers, groups: NDArray[np.intp]) -> Numbers:

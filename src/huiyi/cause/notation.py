@@ -70,10 +70,10 @@ def parse_yaml(text: str, *, source: str = "the causal model") -> CausalModel:
         DataError: It describes none; the message names the line.
 
     Example:
-        >>> model = parse_yaml("nodes: {reply: action, solved: outcome}\\nedges: [age -> reply -> solved, age -> solved]")
+        >>> model = parse_yaml("nodes: {reply: action}\nedges: [age -> reply -> solved, age -> solved]")
         >>> model.roles["age"], model.graph.parents["solved"] == {"age", "reply"}
         ('measured', True)
-        >>> parse_yaml("nodes:\\n  reply: actoin\\nedges: [reply -> solved]")
+        >>> parse_yaml("nodes:\n  reply: actoin\nedges: [reply -> solved]")
         Traceback (most recent call last):
         huiyi.errors.DataError: the causal model line 2: 'reply' has the role 'actoin'. Did you mean 'action'? ...
     """
