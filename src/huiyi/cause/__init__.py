@@ -2,3 +2,8 @@
 
 from huiyi.cause.log import Categories as Categories
 from huiyi.cause.log import Log as Log
+from huiyi.cause.offpolicy import METHODS as METHODS
+from huiyi.cause.offpolicy import Logged as Logged
+from huiyi.cause.offpolicy import Value as Value
+from huiyi.cause.offpolicy import ValueConfig as ValueConfig
+from huiyi.cause.offpolicy import value as value
