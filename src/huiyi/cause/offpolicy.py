@@ -30,15 +30,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huiyi.cause.log import Numbers
+from huiyi.cause.log import Log, Numbers
 from huiyi.cause.means import mean_of
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.values import Estimate
+
+if TYPE_CHECKING:
+    from huiyi.cause.nuisance import Nuisances
 
 Method: TypeAlias = Literal["ips", "snips", "direct", "dr", "switch", "shrink"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -131,6 +134,13 @@ class Logged:
     def __len__(self) -> int:
         """How many rows."""
         return len(self.actions)
+
+    @classmethod
+    def of(cls, log: Log, found: Nuisances) -> Logged:
+        """A log, with what was predicted for each of its rows."""
+        propensities = found.propensities[np.arange(len(found.codes)), found.codes]
+        units = None if log.units is None else log.units.codes
+        return cls(found.names, found.codes, found.outcomes, propensities, found.predictions, units, log.source)
 
 
 @dataclass(frozen=True)
