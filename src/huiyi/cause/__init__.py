@@ -1,5 +1,7 @@
 """G = k(I, C): which action makes it better, and how sure that is."""
 
+from huiyi.cause.explore import Choices as Choices
+from huiyi.cause.explore import Exploration as Exploration
 from huiyi.cause.learning import LearnConfig as LearnConfig
 from huiyi.cause.learning import Learned as Learned
 from huiyi.cause.learning import learn as learn
