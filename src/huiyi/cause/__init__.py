@@ -4,6 +4,14 @@ from huiyi.cause.evalue import EValue as EValue
 from huiyi.cause.evalue import e_value as e_value
 from huiyi.cause.log import Categories as Categories
 from huiyi.cause.log import Log as Log
+from huiyi.cause.explore import Choices as Choices
+from huiyi.cause.explore import Exploration as Exploration
+from huiyi.cause.learning import LearnConfig as LearnConfig
+from huiyi.cause.learning import Learned as Learned
+from huiyi.cause.learning import learn as learn
+from huiyi.cause.log import Categories as Categories
+from huiyi.cause.log import Log as Log
+from huiyi.cause.offpolicy import METHODS as METHODS
 from huiyi.cause.offpolicy import Logged as Logged
 from huiyi.cause.offpolicy import Value as Value
 from huiyi.cause.offpolicy import ValueConfig as ValueConfig
@@ -17,3 +25,6 @@ from huiyi.cause.uplift import Uplift as Uplift
 from huiyi.cause.uplift import uplift as uplift
 from huiyi.cause.whatif import StructuralModel as StructuralModel
 from huiyi.cause.whatif import WhatIf as WhatIf
+from huiyi.cause.policy import Condition as Condition
+from huiyi.cause.policy import Policy as Policy
+from huiyi.cause.policy import Rule as Rule

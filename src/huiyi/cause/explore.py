@@ -168,8 +168,8 @@ def _best(rule: Rule) -> NDArray[np.float64]:
 
     if len(rule.means) < 2 or len(rule.errors) != len(rule.means):
         raise DataError(
-            "A rule of the policy does not tell what each action brings, so 'thompson' cannot explore. Expected a policy "
-            "that was learnt: learn it, or use 'epsilon'"
+            "A rule of the policy does not tell what each action brings, so 'thompson' cannot explore. Expected a "
+            "policy that was learnt: learn it, or use 'epsilon'"
         )
     means, errors = np.array(rule.means), np.maximum(rule.errors, 1e-9)
     grid = np.linspace((means - 8 * errors).min(), (means + 8 * errors).max(), _GRID)
