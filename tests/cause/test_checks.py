@@ -61,6 +61,11 @@ def test_copies_and_repeated_units_are_said():
     assert "100 different ones" in notices(replace(LOG, units=units))
 
 
+def test_rows_that_are_alike_by_chance_are_no_copies():
+    log = LOG.without("waiting").with_column("days", np.round(LOG.context["waiting"]))
+    assert "copies" not in notices(log)
+
+
 def test_what_was_known_only_afterwards_is_suspected():
     assert "'closed' tells 'solved'" in notices(LOG.with_column("closed", LOG.outcomes["solved"] * 2 - 1))
     named = Categories.of(["good" if solved else "bad" for solved in LOG.outcomes["solved"]])

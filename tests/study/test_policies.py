@@ -25,8 +25,8 @@ def study():
 def test_what_to_do_is_learnt_valued_and_told(study):
     assert study.learned.adopted
     words = "\n".join(policy_in_words(study))
-    assert "To be used" in words and "call" in words
-    assert "可以采用" in "\n".join(policy_in_words(study, "zh"))
+    assert "Adopted" in words and "call" in words
+    assert "怎么做" in "\n".join(policy_in_words(study, "zh"))
     assert json.loads(json.dumps(policy_json(study)))["adopted"] is True
 
 

@@ -1,21 +1,28 @@
 """G = k(I, C): which action makes it better, and how sure that is."""
 
+from huiyi.cause.actor import Actor as Actor
+from huiyi.cause.effect import effect as effect
 from huiyi.cause.evalue import EValue as EValue
 from huiyi.cause.evalue import e_value as e_value
-from huiyi.cause.log import Categories as Categories
-from huiyi.cause.log import Log as Log
 from huiyi.cause.explore import Choices as Choices
 from huiyi.cause.explore import Exploration as Exploration
+from huiyi.cause.identify import Identification as Identification
+from huiyi.cause.identify import identify as identify
 from huiyi.cause.learning import LearnConfig as LearnConfig
 from huiyi.cause.learning import Learned as Learned
 from huiyi.cause.learning import learn as learn
 from huiyi.cause.log import Categories as Categories
 from huiyi.cause.log import Log as Log
-from huiyi.cause.offpolicy import METHODS as METHODS
+from huiyi.cause.model import CausalModel as CausalModel
+from huiyi.cause.model import assumed as assumed
+from huiyi.cause.notation import read_model as read_model
 from huiyi.cause.offpolicy import Logged as Logged
 from huiyi.cause.offpolicy import Value as Value
 from huiyi.cause.offpolicy import ValueConfig as ValueConfig
 from huiyi.cause.offpolicy import value as value
+from huiyi.cause.policy import Condition as Condition
+from huiyi.cause.policy import Policy as Policy
+from huiyi.cause.policy import Rule as Rule
 from huiyi.cause.refute import Refutation as Refutation
 from huiyi.cause.refute import refute as refute
 from huiyi.cause.sensitivity import Sensitivity as Sensitivity
@@ -25,6 +32,3 @@ from huiyi.cause.uplift import Uplift as Uplift
 from huiyi.cause.uplift import uplift as uplift
 from huiyi.cause.whatif import StructuralModel as StructuralModel
 from huiyi.cause.whatif import WhatIf as WhatIf
-from huiyi.cause.policy import Condition as Condition
-from huiyi.cause.policy import Policy as Policy
-from huiyi.cause.policy import Rule as Rule

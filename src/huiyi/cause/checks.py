@@ -114,8 +114,9 @@ def _repeated(log: Log) -> Iterator[str]:
                 "intervals are made for these."
             )
         return
-    copies = len(log) - _different(log)
-    if copies > len(log) // 20 and any(not isinstance(column, Categories) for column in log.context.values()):
+    different = _different(log)
+    copies = len(log) - different
+    if copies > len(log) // 20 and any(_varies(column, different) for column in log.context.values()):
         yield (
             f"{log.source}: {copies:,} of {len(log):,} rows are copies of others. If they are the same decision twice, "
             "delete them: intervals are too narrow. If they are about the same people, name the column with --unit."
@@ -128,6 +129,13 @@ def _different(log: Log) -> int:
     flat = [_codes(column) for column in columns]
     rng = np.random.default_rng(0)  # rows by a random sum of their columns: equal ones have equal sums
     return len(np.unique(sum(codes * rng.normal() for codes in flat)))
+
+
+def _varies(column: Column, different: int) -> bool:
+    """Whether a column of numbers has one of its own in most rows, so that rows are not alike by chance."""
+    if isinstance(column, Categories):
+        return False
+    return 2 * len(np.unique(_codes(column))) > different
 
 
 def _codes(column: Column) -> Numbers:

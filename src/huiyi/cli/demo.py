@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from huiyi.values import Decision, Record
 
 
-_ROWS_OF_LOG = 12_000
+_ROWS_OF_LOG = 6_000
 
 
 def demo(
@@ -146,7 +146,7 @@ def _print_effects(language: str) -> None:
     from huiyi.study import StudyConfig, effect, read_log
 
     made = simulate(_ROWS_OF_LOG, seed=1)
-    roles = Roles("reply", ("solved",), context=("difficulty", "waiting", "channel"), unit="customer")
+    roles = Roles("reply", ("solved",), context=("difficulty", "waiting"), unit="customer")
     called, ready = (made.replies.index(name) for name in ("call_back", "template"))
     with progress_bars() as progress:
         log = read_log(made.columns, roles, on_progress=progress)

@@ -226,6 +226,6 @@ def _model(file: Path | None) -> CausalModel | None:
     """The causal model of a file."""
     if file is None:
         return None
-    from huiyi.cause import read_causal_model
+    from huiyi.cause.notation import read_model
 
-    return read_causal_model(file)
+    return read_model(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from math import isfinite, isnan
 from pathlib import Path
 from string import Template
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from huiyi.cause.drawing import draw
 from huiyi.evaluate.forest import Twig, forest
 from huiyi.evaluate.markup import Column, figure, isolated, one_line, section, table
 from huiyi.evaluate.plots import BLUE, ORANGE
@@ -157,10 +158,10 @@ def study_json(study: Study) -> dict[str, Any]:
         "adjusted": list(found.adjustment),
         "formula": found.formula,
         "assumptions": [*study.model.assumptions, *found.assumptions],
-        "overall": [plain(asdict(one)) for one in study.effects.overall],
-        "by_segment": [plain(asdict(one)) for one in study.effects.by_segment],
-        "refutations": {name: [plain(asdict(one)) for one in made] for name, made in study.refutations.items()},
-        "sensitivity": {name: plain(asdict(one)) for name, one in study.sensitivities.items()},
+        "overall": [plain(one) for one in study.effects.overall],
+        "by_segment": [plain(one) for one in study.effects.by_segment],
+        "refutations": {name: [plain(one) for one in made] for name, made in study.refutations.items()},
+        "sensitivity": {name: plain(one) for name, one in study.sensitivities.items()},
         "overlap": {
             one.action: {
                 "edges": one.edges.tolist(),
@@ -319,9 +320,7 @@ def _attempts(study: Study, said: Mapping[str, str]) -> str:
 
 def _graph(study: Study, said: Mapping[str, str]) -> str:
     """The causal model as a drawing, with what is taken for granted."""
-    from huiyi.cause.drawing import drawn
-
-    return section(said["graph"], drawn(study.model), note=said["graph note"])
+    return section(said["graph"], draw(study.model), note=said["graph note"])
 
 
 def _named(one: Effect, said: Mapping[str, str]) -> str:
@@ -353,7 +352,9 @@ def _number(value: float, shares: bool) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: what is not a finite number is null."""
+    """A value of ours as JSON can hold it: what is not a finite number is null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from huiyi.evaluate.effects import is_share, plain
@@ -19,8 +18,6 @@ _SAID = {
         "policy": "A policy learnt like this brings {value} ({interval}): {gain} more ({gained}), valued on rows that "
         "it was not learnt from; they count as much as {effective:,.0f} of {rows:,} rows.",
         "refused": "What it would bring cannot be told: {why}",
-        "adopted": "To be used: {reason}",
-        "not adopted": "Not to be used: {reason}",
         "gains": "By intent:",
     },
     "zh": {
@@ -29,8 +26,6 @@ _SAID = {
         "policy": "这样学到的策略带来 {value}（{interval}）：多 {gain}（{gained}），"
         "用没有参与学习的数据估计，相当于 {rows:,} 行中的 {effective:,.0f} 行。",
         "refused": "无法判断会带来什么：{why}",
-        "adopted": "可以采用：{reason}",
-        "not adopted": "不要采用：{reason}",
         "gains": "按意图：",
     },
 }
@@ -41,7 +36,7 @@ def policy_in_words(study: PolicyStudy, language: str = "en") -> list[str]:
 
     Args:
         study: What ``huiyi.study.policy`` returned.
-        language: ``en`` or ``zh``. Reasons are English.
+        language: ``en`` or ``zh``. The reason is English.
     """
     code = wording(language).code[:2]
     said, learned, shares = _SAID[code], study.learned, is_share(study.log.outcomes[study.outcome])
@@ -70,7 +65,7 @@ def policy_in_words(study: PolicyStudy, language: str = "en") -> list[str]:
                 rows=value.rows,
             )
         )
-    lines.append(said["adopted" if learned.adopted else "not adopted"].format(reason=learned.reason))
+    lines.append(learned.reason)
     if learned.gains:
         lines.append(said["gains"])
         lines += [
@@ -96,7 +91,7 @@ def policy_json(study: PolicyStudy) -> dict[str, Any]:
         "shape": learned.shape,
         "adopted": learned.adopted,
         "reason": learned.reason,
-        "value": plain(asdict(learned.value)),
-        "gains": {intent: plain(asdict(gain)) for intent, gain in learned.gains.items()},
+        "value": plain(learned.value),
+        "gains": {intent: plain(gain) for intent, gain in learned.gains.items()},
         "notices": list(study.notices),
     }
