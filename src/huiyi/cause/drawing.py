@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeAlias
 
-from huiyi.cause.graph import Pair
 from huiyi.cause.model import CausalModel, Role
 
 WIDTH = 360
@@ -20,6 +20,7 @@ MANY_ALIKE = 4
 _MARGIN, _GAP, _RISE, _PADDING, _LINE, _SIZE = 12, 14, 46, 8, 16, 13
 _MOST_IN_ROW = 3
 _MOST_LINES = 6
+_LANES = 5
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FILLS: Mapping[Role, tuple[str, str]] = {
     "action": ("#e6effa", "#2f6db3"),
@@ -66,6 +67,16 @@ class Box:
         return self.top + self.height
 
 
+_Point: TypeAlias = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Line:
+    way: str
+    is_dashed: bool
+    has_two_heads: bool
+
+
 def draw(model: CausalModel) -> str:
     """A model as SVG: causes above what they lead to; what is hidden is dashed.
 
@@ -75,7 +86,6 @@ def draw(model: CausalModel) -> str:
         (4, 2, True)
     """
     boxes = laid_out(model)
-    by_name = {name: box for box in boxes for name in box.names}
     height = max((box.bottom for box in boxes), default=0.0) + _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}" '
@@ -85,16 +95,11 @@ def draw(model: CausalModel) -> str:
         'orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" fill="#666666"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{height:g}" fill="#ffffff"/>',
     ]
-    drawn: dict[tuple[int, int, bool], Pair] = {}
-    for pair, is_arc in [*((pair, False) for pair in model.arrows), *((pair, True) for pair in model.arcs)]:
-        ends = (boxes.index(by_name[pair[0]]), boxes.index(by_name[pair[1]]))
-        drawn[(*ends, is_arc)] = pair
-    for start, end, is_arc in drawn:
-        dashed = is_arc or "hidden" in (boxes[start].role, boxes[end].role)
-        parts.append(
-            f'<path d="{_way(boxes[start], boxes[end], boxes)}" fill="none" stroke="#666666"'
-            f'{_DASHES if dashed else ""}{_START if is_arc else ""} marker-end="url(#head)"/>'
-        )
+    parts += [
+        f'<path d="{line.way}" fill="none" stroke="#666666"{_DASHES if line.is_dashed else ""}'
+        f'{_START if line.has_two_heads else ""} marker-end="url(#head)"/>'
+        for line in _lines(model, boxes)
+    ]
     for box in boxes:
         fill, stroke = _FILLS[box.role]
         parts.append(
@@ -178,30 +183,57 @@ def _alike(model: CausalModel) -> list[tuple[str, ...]]:
     return found
 
 
-def _way(start: Box, end: Box, boxes: Sequence[Box]) -> str:
-    """A curve from one box to another, around boxes that stand between."""
-    if start.top == end.top:  # side by side: below both
-        deep = max(start.bottom, end.bottom) + _RISE * 0.55
-        return (
-            f"M{start.middle:g} {start.bottom:g} C{start.middle:g} {deep:g} {end.middle:g} {deep:g} "
-            f"{end.middle:g} {end.bottom:g}"
+def _lines(model: CausalModel, boxes: Sequence[Box]) -> list[_Line]:
+    """A curve for each pair of boxes with an edge. Where several meet a box, each has a place of its own."""
+    of = {name: place for place, box in enumerate(boxes) for name in box.names}
+    ends = dict.fromkeys((of[one], of[other], False) for one, other in model.arrows)
+    ends |= dict.fromkeys((of[one], of[other], True) for one, other in model.arcs)
+    meeting: dict[tuple[int, bool], list[tuple[float, int]]] = {}  # by box and whether below it
+    sides: list[tuple[tuple[int, bool], tuple[int, bool]]] = []
+    for number, (start, end, _) in enumerate(ends):
+        level = boxes[start].top == boxes[end].top
+        here = (start, level or boxes[start].top < boxes[end].top), (end, level or boxes[end].top < boxes[start].top)
+        sides.append(here)
+        meeting.setdefault(here[0], []).append((boxes[end].middle, number))
+        meeting.setdefault(here[1], []).append((boxes[start].middle, number))
+    lanes = {-1: 0, 1: 0}
+    found: list[_Line] = []
+    for number, (start, end, is_arc) in enumerate(ends):
+        points = []
+        for place, below in sides[number]:
+            box, others = boxes[place], sorted(meeting[place, below])
+            rank = [other for _, other in others].index(number)
+            x = box.left + box.width * (rank + 1) / (len(others) + 1)
+            points.append((round(x, 1), box.bottom if below else box.top))
+        dashed = is_arc or "hidden" in (boxes[start].role, boxes[end].role)
+        found.append(
+            _Line(_way(points[0], points[1], boxes[start].top == boxes[end].top, boxes, lanes), dashed, is_arc)
         )
-    upper, lower = (start, end) if start.top < end.top else (end, start)
-    x, y, u, v = upper.middle, upper.bottom, lower.middle, lower.top
-    between = [box for box in boxes if upper.bottom <= box.top and box.bottom <= lower.top]
+    return found
+
+
+def _way(start: _Point, end: _Point, is_level: bool, boxes: Sequence[Box], lanes: dict[int, int]) -> str:
+    """A curve from one point to another, around boxes that stand between, on a lane of its own."""
+    if is_level:
+        deep = max(start[1], end[1]) + _RISE * 0.55  # side by side: below both
+        return f"M{start[0]:g} {start[1]:g} C{start[0]:g} {deep:g} {end[0]:g} {deep:g} {end[0]:g} {end[1]:g}"
+    (x, y), (u, v) = sorted((start, end), key=lambda point: point[1])
+    between = [box for box in boxes if y < box.top and box.bottom < v]
     hit = [box for box in between if box.left - 6 < x + (u - x) * _share(y, v, box) < box.left + box.width + 6]
     if hit:
-        left = min(box.left for box in hit) - 10
-        right = max(box.left + box.width for box in hit) + 10
-        side = left if (x + u) / 2 - left < right - (x + u) / 2 else right
-        side = min(max(side, 4.0), WIDTH - 4.0)
+        left = min(box.left for box in hit)
+        right = max(box.left + box.width for box in hit)
+        side = -1 if (x + u) / 2 - left < right - (x + u) / 2 else 1
+        reach = 8 + 6 * lanes[side]
+        lanes[side] = (lanes[side] + 1) % _LANES
+        lane = max(left - reach, 3.0 + 2 * lanes[side]) if side < 0 else min(right + reach, WIDTH - 3 - 2 * lanes[side])
         first, last = min(box.top for box in hit) - 6, max(box.bottom for box in hit) + 6
         turn, back = (y + first) / 2, (last + v) / 2
-        ways = [(x, y), (x, turn), (side, turn), (side, first), (side, last), (side, back), (u, back), (u, v)]
+        ways = [(x, y), (x, turn), (lane, turn), (lane, first), (lane, last), (lane, back), (u, back), (u, v)]
     else:
         bend = (y + v) / 2
         ways = [(x, y), (x, bend), (u, bend), (u, v)]
-    if upper is not start:
+    if start[1] > end[1]:
         ways.reverse()
     spelt = [f"{a:g} {b:g}" for a, b in ways]
     if len(spelt) == 4:

@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
+from scipy.special import gammaincc
 
 from huiyi.cause.graph import Graph
 from huiyi.cause.log import Categories, Column, Log, Numbers
@@ -165,7 +166,7 @@ def _compared(left: Column, right: Column, given: Sequence[Column]) -> tuple[int
     inverse = np.linalg.pinv(spread, rcond=1e-9, hermitian=True)
     freedom = float(np.trace(inverse @ spread).round())
     left_free = max(1.0, len(rows) - design.shape[1])
-    chance = float(stats.chi2.sf(left_free * means @ inverse @ means, max(freedom, 1.0)))
+    chance = float(gammaincc(max(freedom, 1.0) / 2, left_free * means @ inverse @ means / 2))  # of chi-square
     cross = one.T @ other
     alike = np.trace(np.linalg.pinv(one.T @ one) @ cross @ np.linalg.pinv(other.T @ other) @ cross.T)
     return len(rows), float(np.sqrt(np.clip(alike / min(cross.shape), 0, 1))), chance

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from huiyi.cause.log import Categories, Column, Log, Numbers
 from huiyi.cause.nuisance import deal, expected, known
@@ -72,7 +72,7 @@ def instrument_effect(
     by_y, by_d = float((z * y).mean()), float((z * d).mean())
     spread = _spread(z * y, z * d, groups)
     strength = by_d**2 / max(float(spread[1, 1]), 1e-300)
-    cut = float(stats.norm.ppf(0.5 + level / 2)) ** 2
+    cut = NormalDist().inv_cdf(0.5 + level / 2) ** 2
     base = Effect(
         action=done,
         against=against,

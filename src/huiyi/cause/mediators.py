@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from huiyi.cause.covariates import Covariates, Design
 from huiyi.cause.learners import Mean, Shares
@@ -223,7 +223,7 @@ class _Parts:
         groups = np.arange(len(scores)) if self.log.units is None else self.log.units.codes
         value = float(scores.mean())
         error = float(np.sqrt((np.bincount(groups, scores - value) ** 2).sum()) / len(scores))
-        reach = float(stats.norm.ppf(0.5 + level / 2)) * error
+        reach = NormalDist().inv_cdf(0.5 + level / 2) * error
         took = [self.outcomes[self.codes == self.place(name)] for name in (action, against)]
         base = Effect(
             action=action,
