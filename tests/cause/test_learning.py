@@ -151,3 +151,15 @@ def test_the_same_log_gives_the_same_policy():
 def test_options_that_cannot_be_used_are_refused(options):
     with pytest.raises(OptionError, match="Expected a depth of 0 to 4"):
         LearnConfig(**options)
+
+
+def test_two_folds_of_predictions_are_enough():
+    learned = learn(LOG, replace(FOUND, folds=np.arange(N) % 2), outcome="solved", config=SHALLOW)
+    assert learned.adopted
+    assert abs(learned.value.gain.value - LEARNED.value.gain.value) < 0.03
+
+
+def test_progress_is_told():
+    seen = []
+    learn(LOG, FOUND, outcome="solved", config=SHALLOW, on_progress=lambda *step: seen.append(step))
+    assert seen == [("learning a policy", place, 5) for place in range(1, 6)]

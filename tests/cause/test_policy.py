@@ -82,3 +82,10 @@ def test_a_context_that_does_not_fit_is_refused():
         POLICY.places({**CONTEXT, "waiting": CONTEXT["intent"]})
     with pytest.raises(ColumnError, match="expects names in 'intent'"):
         POLICY.places({**CONTEXT, "intent": CONTEXT["waiting"]})
+
+
+def test_actions_are_put_in_the_order_of_a_log():
+    placed = POLICY.target(("none", "mail", "call"), CONTEXT)
+    assert placed.tolist() == [[0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
+    with pytest.raises(DataError, match=r"may do 'mail', which the log does not know.* Did you mean 'email'"):
+        POLICY.target(("call", "email"), CONTEXT)

@@ -18,7 +18,7 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -100,6 +100,7 @@ def learn(
     columns: Sequence[str] | None = None,
     costs: Mapping[str, float] | None = None,
     config: LearnConfig | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Learned:
     """Learn what to do when.
 
@@ -110,6 +111,7 @@ def learn(
         columns: Of the context: what the policy may look at; all that a tree can split when not given.
         costs: Action to what it costs, as much of the outcome as it must bring to be worth it; 0 where it is not named.
         config: See there.
+        on_progress: Told of each fold.
 
     Raises:
         ColumnError: There is no such column.
@@ -144,9 +146,9 @@ def learn(
             "choose from: log more decisions"
         )
     cells = cut(log.context, names)
-    teacher = _Teacher(log, outcome, found.folds, tuple(found.names[code] for code in often), found.scores[:, often],
-                       cells, config)  # fmt: skip
-    done = often[teacher.honest()]  # (n,)
+    actions = tuple(found.names[code] for code in often)
+    teacher = _Teacher(log, outcome, _folds(log, found), actions, found.scores[:, often], cells, config)
+    done = often[teacher.honest(on_progress)]  # (n,)
     told = value(Logged.of(log, found), np.eye(len(found.names))[done], config=config.value)
     shape = teacher.best()
     adopted = told.gain is not None and told.gain.low > 0
@@ -155,6 +157,13 @@ def learn(
     return Learned(
         teacher.told(teacher.policy(shape)), shape, told, adopted, _reason(told, outcome), gains, tuple(notices)
     )
+
+
+def _folds(log: Log, found: Nuisances) -> NDArray[np.intp]:
+    """At least three folds, shape (n,): those of the predictions, or others."""
+    from huiyi.cause.nuisance import FOLDS, deal
+
+    return found.folds if len(np.unique(found.folds)) > 2 else deal(log, FOLDS, seed=0)
 
 
 def _with_costs(found: Nuisances, costs: Mapping[str, float]) -> Nuisances:
@@ -227,12 +236,15 @@ class _Teacher:
     config: LearnConfig
     known: dict[tuple[Shape, frozenset[int]], Policy] = field(default_factory=dict)
 
-    def honest(self) -> NDArray[np.intp]:
+    def honest(self, on_progress: Callable[[str, int, int], None] | None) -> NDArray[np.intp]:
         """The action, in each row, of the best policy that was learnt without the row's fold, shape (n,)."""
         done = np.empty(len(self.log), dtype=np.intp)
-        for fold in np.unique(self.folds).tolist():
+        folds = np.unique(self.folds).tolist()
+        for place, fold in enumerate(folds, start=1):
             rows = np.flatnonzero(self.folds == fold)
             done[rows] = self._done(self.best(fold), frozenset([fold]), rows)
+            if on_progress is not None:
+                on_progress("learning a policy", place, len(folds))
         return done
 
     def best(self, *without: int) -> Shape:

@@ -6,7 +6,7 @@ has none. Trees and tables by intent are written like that. It is plain data, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -155,6 +155,29 @@ class Policy:
         """
         codes = np.array([self.actions.index(rule.action) for rule in self.rules])
         return np.asarray(np.eye(len(self.actions))[codes[self.places(context, rows)]])
+
+    def target(self, names: Sequence[str], context: Mapping[str, Column], rows: int | None = None) -> Numbers:
+        """The same as ``probabilities`` for actions in another order, as ``value`` asks for them, shape (n, names).
+
+        The value of a policy in rows that it was learnt from is too good; ``learn`` tells an honest one.
+
+        Args:
+            names: Of the actions, those of the policy and others.
+            context: See ``places``.
+            rows: See ``places``.
+
+        Raises:
+            ColumnError: See ``places``.
+            DataError: An action of the policy is not among the names.
+        """
+        if missing := [action for action in self.actions if action not in names]:
+            raise DataError(
+                f"The policy may do {missing[0]!r}, which the log does not know.{did_you_mean(missing[0], names)} "
+                f"Expected its actions among: {', '.join(names)}. Learn a policy from this log"
+            )
+        placed = np.zeros((len(self.actions), len(names)))
+        placed[np.arange(len(self.actions)), [list(names).index(action) for action in self.actions]] = 1
+        return np.asarray(self.probabilities(context, rows) @ placed)
 
     def explain(self, language: Language = "en", label: Callable[[str, str], str] | None = None) -> tuple[str, ...]:
         """The rules in words, a phrase each; the first that fits counts.
