@@ -27,7 +27,7 @@ from huiyi.cause.refute import REFUTERS, Estimator, refute
 from huiyi.cause.sensitivity import Sensitivity, doubly_robust_parts, explained_by, sensitivity
 from huiyi.values import Effect, Estimate
 
-DESIGNS, WRONG_DESIGNS, WORLDS = 50, 20, 10
+DESIGNS, WRONG_DESIGNS, WORLDS = 50, 10, 10
 STRENGTHS = {"weak": 0.25, "middle": 0.5, "strong": 1.0, "almost": 0.7}
 HIDDEN_ROWS = 2_000
 SEEN = 0.5
@@ -45,11 +45,12 @@ class Design:
     estimand: str
 
 
-def design(seed: int, *, per_unit: int | None = None) -> Design:
+def design(seed: int, *, per_unit: int | None = None, at_random: bool | None = None) -> Design:
     """A world in which all that drives the action and the outcome is in the log."""
     rng = np.random.default_rng([7, seed])
     rows, width = int(rng.integers(400, 1_200)), int(rng.integers(2, 6))
     is_random, is_bent, is_yes_no = rng.random(3) < (0.3, 0.5, 0.5)
+    is_random = is_random if at_random is None else at_random
     repeats = per_unit or (4 if seed % 4 == 3 else 1)
     unit = np.arange(rows) // repeats
     own = 0.5 * rng.normal(size=unit[-1] + 1)[unit] if repeats > 1 else np.zeros(rows)
@@ -132,23 +133,29 @@ Wrong = Callable[[int], tuple[Log, Estimator, str | None]]
 
 DRIVER = "x0"
 
+
+def chosen(seed: int) -> Design:
+    """A design in which the action was not drawn at random."""
+    return design(seed, at_random=False)
+
+
 WRONG: Mapping[str, Wrong] = {
     "a column of the log not held equal": lambda seed: (
-        design(seed).log,
-        ours(design(seed).estimand, left_out=(DRIVER,)),
+        chosen(seed).log,
+        ours(chosen(seed).estimand, left_out=(DRIVER,)),
         None,
     ),
     "a cause not in the log, negative control": lambda seed: (
-        design(seed).log.without(DRIVER),
-        ours(design(seed).estimand),
+        chosen(seed).log.without(DRIVER),
+        ours(chosen(seed).estimand),
         EARLIER,
     ),
     "a cause not in the log, no control": lambda seed: (
-        design(seed).log.without(DRIVER),
-        ours(design(seed).estimand),
+        chosen(seed).log.without(DRIVER),
+        ours(chosen(seed).estimand),
         None,
     ),
-    "plain difference of means": lambda seed: (design(seed).log, difference, None),
+    "plain difference of means": lambda seed: (chosen(seed).log, difference, None),
     "errors blind to units": lambda seed: (
         design(seed, per_unit=8).log,
         blind_to_units(design(seed).estimand),
@@ -156,8 +163,8 @@ WRONG: Mapping[str, Wrong] = {
     ),
     "forests that learnt the rows they predict": lambda seed: (design(seed).log, fitted_to_itself, None),
     "a column that follows the action held equal": lambda seed: (
-        following(design(seed)),
-        ours(design(seed).estimand),
+        following(chosen(seed)),
+        ours(chosen(seed).estimand),
         None,
     ),
 }

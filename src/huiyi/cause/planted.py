@@ -34,7 +34,7 @@ def planted(log: Log, effect: Effect, rng: np.random.Generator) -> Planted:
     With s what the context says of the real outcome by a linear model, brought to mean 0 and deviation 1, of an outcome
     of yes and no
 
-        P(yes) = 0.4 + 0.12 s, kept to [0.05, 0.75],   and 0.2 more after the action
+        P(yes) = 0.4 + 0.2 s, kept to [0.05, 0.75],   and 0.2 more after the action
 
     and of numbers with standard deviation d
 
@@ -62,7 +62,7 @@ def planted(log: Log, effect: Effect, rng: np.random.Generator) -> Planted:
     if isinstance(log.actions, Categories):
         got = log.actions.are(effect.action).astype(float)
         if set(np.unique(real[known])) <= {0.0, 1.0}:
-            chances = np.clip(0.4 + 0.12 * said, 0.05, 0.95 - _SHARE) + _SHARE * got
+            chances = np.clip(0.4 + 0.2 * said, 0.05, 0.95 - _SHARE) + _SHARE * got
             made = (rng.random(len(log)) < chances).astype(float)
             return Planted(_with(log, effect.outcome, np.where(known, made, np.nan)), _SHARE)
         size = _DEVIATIONS * float(real[known].std())
