@@ -465,7 +465,8 @@ class Effect:
         action: What is done; of a dose: one unit more of it.
         against: What it is compared with; "" for a dose.
         outcome: What it changes.
-        estimand: Over whom: ``ATE``, everybody; ``ATT``, those who got the action.
+        estimand: Over whom: ``ATE``, everybody; ``ATT``, those who got the action; ``LATE``, those whom an instrument
+            moves to it.
         segment: Name to value of those it is told for; empty for all.
         rows: Rows that tell of it, after those without overlap were left out.
         estimate: By how much the outcome grows on average. None where that cannot be told.

@@ -67,6 +67,14 @@ def test_an_instrument_is_used_where_the_graph_says_so():
     assert abs(told.estimate.low) < 3 and abs(abs(told.estimate.value) - 1) < 0.5
 
 
+def test_a_graph_that_the_log_speaks_against_is_said_to_be(cells):
+    model = CausalModel.of(
+        "hard -> score", "reply -> score", roles={"reply": "action", "score": "outcome", "hard": "context"}
+    )
+    study = effect(cells, "reply", "score", causal_model=model, config=QUICK)
+    assert any("An arrow or a hidden cause is missing" in notice for notice in study.notices)
+
+
 def test_what_is_not_there_is_named(cells):
     with pytest.raises(ColumnError, match="Did you mean 'reply'"):
         effect(cells, "repli", "score")

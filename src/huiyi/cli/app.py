@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from huiyi.cli.demo import demo
-from huiyi.cli.logs import effect, policy
+from huiyi.cli.logs import discover, effect, policy
 from huiyi.cli.models import check, decide, evaluate, explain, replay, train
 from huiyi.cli.printing import StoppedError
 from huiyi.errors import HuiyiError, InputError
@@ -43,7 +43,7 @@ def everywhere(
     """From examples of what people say to a model that acts, asks or declines."""
 
 
-for command in (train, evaluate, decide, explain, replay, check, effect, policy, demo):
+for command in (train, evaluate, decide, explain, replay, check, effect, policy, discover, demo):
     app.command()(command)
 
 

@@ -177,6 +177,67 @@ def policy(
     print_notices([f"{into} acts by it. {exploration.explain()}"])
 
 
+def discover(
+    source: Source,
+    action: Action,
+    outcome: Outcome,
+    known: Annotated[
+        Path | None, typer.Option("--known", metavar="F", help="A causal model whose arrows are there for sure.")
+    ] = None,
+    method: Annotated[str, typer.Option(metavar="NAME", help="score, pc, ges or lingam.")] = "score",
+    resamples: Annotated[int, typer.Option(metavar="N", help="Drawn to tell how sure each edge is.")] = 20,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="F.yaml", help="Write it, to be edited and used.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="F.svg", help="Draw it.")] = None,
+    as_json: Json = False,
+    fields: Context = "",
+    intent: Intent = None,
+    ignore: Ignore = "",
+    where: Where = None,
+    seed: Seed = 0,
+    lang: Language = "en",
+) -> None:
+    """Suggest a graph of what may cause what. A log alone proves none: look at every arrow before you believe it."""
+    from huiyi.cause.discover import Knowledge
+    from huiyi.cause.discover import discover as run
+    from huiyi.cause.drawing import draw
+    from huiyi.cause.model import Role
+    from huiyi.cause.notation import as_yaml
+    from huiyi.evaluate import suggestion_in_words, suggestion_json
+    from huiyi.storage import write_page
+
+    language = asked_language(lang)
+    with progress_bars() as progress:
+        log = _log(source, action, outcome, fields, "", intent, None, None, None, None, ignore, where, progress)
+        before = Knowledge.of_log(log)
+        model = _model(known)
+        found = run(
+            log,
+            knowledge=before if model is None else before | Knowledge.of_model(model),
+            method=method,  # type: ignore[arg-type]  # it is checked there
+            resamples=resamples,
+            seed=seed,
+            on_progress=progress,
+        )
+    roles: dict[str, Role] = dict.fromkeys(log.context, "context")
+    roles |= {action: "action", **dict.fromkeys(log.outcomes, "outcome")}
+    suggested = found.model({name: role for name, role in roles.items() if name in found.names})
+    if out is not None:
+        write_page(out, as_yaml(suggested), what="the causal model")
+    if svg is not None:
+        write_page(svg, draw(suggested), what="the drawing")
+    if as_json:
+        print(json.dumps(suggestion_json(found), ensure_ascii=False))
+        return
+    console = open_console()
+    console.print("\n".join(suggestion_in_words(found, language)), markup=False, highlight=False)
+    print_notices([*log.notices, *found.notices])
+    for file in (out, svg):
+        if file is not None:
+            console.print(f"→ {file}", markup=False, highlight=False)
+
+
 def _costs(given: list[str] | None) -> dict[str, float]:
     """What actions cost."""
     costs = {}

@@ -12,6 +12,7 @@ from huiyi.cause.checks import checked
 from huiyi.cause.comparing import Estimated
 from huiyi.cause.effect import estimated, pairs_of, untold
 from huiyi.cause.identify import Identification, identify
+from huiyi.cause.independences import agreements
 from huiyi.cause.instrument import instrument_effect
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.mediators import front_door_effect
@@ -134,6 +135,8 @@ def effect(
         said = mismatch(causal_model, log)
         log = replace(log, notices=(*log.notices, said)) if said else log
         model = fitted_to(causal_model, log)
+        against_it = tuple(str(one) for one in agreements(model, log) if not one.holds)
+        log = replace(log, notices=(*log.notices, *against_it))
     found = identify(model, log.action_name, outcome)
     asked = _Asked(log, outcome, against, found, config, on_progress)
     if found.strategy in ("back-door", "no effect"):
