@@ -16,7 +16,7 @@ import pytest
 
 import huiyi
 from huiyi import Model
-from huiyi.cli import _desk_knowledge
+from huiyi.cli.demo import _desk_knowledge
 from huiyi.data.desk import FOLDER
 from huiyi.storage import MANIFEST
 

@@ -38,6 +38,7 @@ from huiyi.values import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from huiyi.cause.actor import Actor
     from huiyi.values import Reading, Signal, TaskKind
 
 
@@ -72,6 +73,7 @@ class Model:
         summary: What the training saw and found, as JSON can hold it.
         examples: The training records, for neighbours and explanations; may be empty.
         reasoner: The third stage, fitted, where it was given knowledge.
+        actor: The fourth: what it does about intents, where a policy was learnt from a log.
         sha256: Of the manifest, once saved or loaded; else "".
 
     Example:
@@ -89,6 +91,7 @@ class Model:
         summary: Mapping[str, Any],
         examples: Sequence[Record] = (),
         reasoner: Reasoner | None = None,
+        actor: Actor | None = None,
         sha256: str = "",
     ) -> None:
         self.perception = perception
@@ -96,6 +99,7 @@ class Model:
         self.summary = summary
         self.examples = tuple(examples)
         self.reasoner = reasoner
+        self.actor = actor
         self.sha256 = sha256
         self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
         self._corpora: dict[str, Corpus] = {}
@@ -112,8 +116,9 @@ class Model:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The form fields that it has learnt from, or whose rules it was given."""
-        return tuple(dict.fromkeys([*self.perception.fields, *(self.reasoner.fields if self.reasoner else ())]))
+        """The form fields that it has learnt from, or that its rules or its policy look at."""
+        others = (stage.fields for stage in (self.reasoner, self.actor) if stage is not None)
+        return tuple(dict.fromkeys([*self.perception.fields, *(name for names in others for name in names)]))
 
     @property
     def promise(self) -> Promise:
@@ -149,7 +154,7 @@ class Model:
         perception = self.perception.joined(other.perception)
         examples = [*self.examples, *other.examples]
         skills = {**self.skills, **other.skills}
-        return Model(perception, skills, summary=summary, examples=examples, reasoner=self.reasoner)
+        return Model(perception, skills, summary=summary, examples=examples, reasoner=self.reasoner, actor=self.actor)
 
     def perceive(self, records: Sequence[Record], *, tick: Callable[[int], None] | None = None) -> Context:
         """What do we see and hear?"""
@@ -448,6 +453,8 @@ class Model:
         told = {name: self.choose(context, inference) for name, inference in inferences.items()}
         if self.reasoner is not None:
             told = self._concluded(self.reasoner, inferences, told, prove=prove)
+        if self.actor is not None:
+            told[self.task.name] = self.actor.act(told[self.task.name], context.records)
         if context.readings:
             told = {name: _with_readings(decisions, context) for name, decisions in told.items()}
         if explain:
@@ -491,6 +498,8 @@ class Model:
         if self.reasoner is not None:
             own, config["reason"] = self.reasoner.to_arrays()
             arrays |= own
+        if self.actor is not None:
+            config["cause"] = self.actor.to_json()
         documents: dict[str, Any] = {"config.json": config}
         if self.examples:
             documents["examples.json"] = [_plain(record, self.skills) for record in self.examples]
@@ -531,12 +540,19 @@ class Model:
             summary=manifest["training"],
             examples=[_record(row) for row in documents.get("examples.json", ())],
             reasoner=Reasoner.from_arrays(arrays, known, tasks) if known else None,
+            actor=_actor(config["cause"]) if "cause" in config else None,
             sha256=sha256,
         )
 
     def without_examples(self) -> Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
         return self._with(examples=())
+
+    def acting(self, actor: Actor | None) -> Model:
+        """The same model with another policy, or with none."""
+        model = self._with()
+        model.actor = actor
+        return model
 
     def _with(self, *, skills: Mapping[str, Skill] | None = None, examples: Sequence[Record] | None = None) -> Model:
         """The same model with other skills or examples."""
@@ -546,8 +562,16 @@ class Model:
             summary=self.summary,
             examples=self.examples if examples is None else examples,
             reasoner=self.reasoner,
+            actor=self.actor,
             sha256=self.sha256,
         )
+
+
+def _actor(config: Mapping[str, Any]) -> Actor:
+    """The fourth stage, which is loaded only for models that have it."""
+    from huiyi.cause.actor import Actor
+
+    return Actor.from_json(config)
 
 
 def _cosines(rows: Signal, other: Signal) -> NDArray[np.floating]:

@@ -13,8 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,40 @@ def write_folder(
                 with suppress(OSError):  # somebody else put something there meanwhile
                     above.rmdir()
     return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Give a new place beside a folder; what is written there then takes the folder's place.
+
+    Until the end the folder stays as it was, and after an error too.
+
+    Raises:
+        OutputError: The folder cannot be moved.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     old = Path(place, "model")
+        ...     old.mkdir()
+        ...     with replacing(old) as new:
+        ...         new.mkdir()
+        ...         _ = (new / "note").write_text("new")
+        ...     (old / "note").read_text(), [path.name for path in Path(place).iterdir()]
+        ('new', ['model'])
+    """
+    folder = folder.resolve()
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+    ) as beside:
+        new, old = Path(beside, "new"), Path(beside, "old")
+        yield new
+        try:
+            folder.rename(old)
+            new.rename(folder)
+        except OSError as error:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            raise OutputError(f"{folder} cannot be replaced: {error}. It is as it was: make it writable") from error
 
 
 def read_folder(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any], str]:

@@ -439,6 +439,75 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated, with what it may be at the stated confidence.
+
+    Attributes:
+        value: The likeliest.
+        low: From here
+        high: to here, at ``level``. Infinite where nothing bounds it.
+        error: Its standard error.
+        level: How often such an interval holds the truth.
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one action does to an outcome, compared with another action.
+
+    Attributes:
+        action: What is done; of a dose: one unit more of it.
+        against: What it is compared with; "" for a dose.
+        outcome: What it changes.
+        estimand: Over whom: ``ATE``, everybody; ``ATT``, those who got the action; ``LATE``, those whom an instrument
+            moves to it.
+        segment: Name to value of those it is told for; empty for all.
+        rows: Rows that tell of it, after those without overlap were left out.
+        estimate: By how much the outcome grows on average. None where that cannot be told.
+        naive: The plain difference of means, which mixes the effect with who was chosen for the action.
+        refused: Why it cannot be told, and what to measure; "" where it can.
+        adjusted: The columns that were held equal.
+        method: How it was estimated.
+        notices: What to know before trusting it, a sentence each.
+    """
+
+    action: str
+    against: str
+    outcome: str
+    estimand: str
+    segment: Mapping[str, str]
+    rows: int
+    estimate: Estimate | None
+    naive: float
+    refused: str = ""
+    adjusted: tuple[str, ...] = ()
+    method: str = ""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Which action makes it better, for all and by segment.
+
+    Attributes:
+        overall: Each action against the one compared with.
+        by_segment: The same for each value of what was asked to tell apart; intervals are widened, since many are
+            looked at.
+        notices: What holds for all of it, a sentence each.
+    """
+
+    overall: tuple[Effect, ...]
+    by_segment: tuple[Effect, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Decision:
     """What to do with one record.
 
@@ -458,8 +527,8 @@ class Decision:
         candidates: The labels that together hold the right one with the stated
             coverage, likeliest first. Empty means: nothing known fits.
         question: Asked when the kind is ``clarify``.
-        action: What to do: what rules conclude, where there are some.
-        propensity: With what probability that action was chosen.
+        action: What to do: what rules conclude, or else what a policy that was learnt from a log does.
+        propensity: With what probability the policy chose that action. None for what rules conclude.
         model: SHA-256 of the saved model's manifest, or "" when never saved.
         version: Version of Huiyi.
         seed: Seed the model was trained with.

@@ -30,6 +30,7 @@ _READERS: Mapping[str, Callable[[Path, str, Notices], Sheet]] = {
     ".parquet": read_parquet,
 }
 _AS_THEY_ARE_CALLED = Columns()
+_LIST = "the list"
 
 
 @runtime_checkable
@@ -80,25 +81,47 @@ def read(
     """
     if isinstance(source, Table):
         return source
+    if not isinstance(source, str | Path | Frame) and isinstance(source, Iterable):
+        source = list(source)
+        if source and all(isinstance(item, Record) for item in source):
+            return table_of_records(source, columns, _LIST, needs_label=needs_label)
+    sheets, notices = sheets_of(source, skip_bad=skip_bad)
+    return build(sheets, columns, notices, needs_label=needs_label)
+
+
+def sheets_of(source: str | Path | Frame | Iterable[Any], *, skip_bad: bool = False) -> tuple[list[Sheet], Notices]:
+    """Read cells, whatever they are for.
+
+    Args:
+        source: As for ``read``, records apart.
+        skip_bad: As for ``read``.
+
+    Returns:
+        One sheet for each file, and what was noticed, which what is made of them may add to.
+
+    Raises:
+        DataError: The source, or a row of it, cannot be read.
+
+    Example:
+        >>> (sheet,), _ = sheets_of([{"reply": "call", "solved": 1}, {"reply": "mail", "solved": 0}])
+        >>> sheet.columns["reply"]
+        ['call', 'mail']
+    """
     if isinstance(source, str | Path):
-        sheets, notices = _read_path(source, skip_bad=skip_bad)
-    elif isinstance(source, Frame):
+        return _read_path(source, skip_bad=skip_bad)
+    if isinstance(source, Frame):
         notices = Notices("the DataFrame", skip_bad=skip_bad)
-        sheets = [sheet_of_frame(source, notices.source)]
-    elif not isinstance(source, Iterable):
+        return [sheet_of_frame(source, notices.source)], notices
+    if not isinstance(source, Iterable):
         raise DataError(
             f"Cannot read examples from a {type(source).__name__}. "
             "Expected a path, a DataFrame, or a list of records, dicts or pairs of a text and its label."
         )
-    else:
-        notices = Notices("the list", skip_bad=skip_bad)
-        items = list(source)
-        if not items:
-            raise DataError("the list is empty. Expected records, dicts, or pairs of a text and its label.")
-        if all(isinstance(item, Record) for item in items):
-            return table_of_records(items, columns, notices.source, needs_label=needs_label)
-        sheets = [sheet_of_list(items, notices.source, notices)]
-    return build(sheets, columns, notices, needs_label=needs_label)
+    notices = Notices(_LIST, skip_bad=skip_bad)
+    items = list(source)
+    if not items:
+        raise DataError("the list is empty. Expected records, dicts, or pairs of a text and its label.")
+    return [sheet_of_list(items, notices.source, notices)], notices
 
 
 def _read_path(source: str | Path, *, skip_bad: bool) -> tuple[list[Sheet], Notices]:

@@ -2,18 +2,22 @@
 
 from huiyi.callables import callable_package
 from huiyi.evaluate.audits import audit, replay_audit
+from huiyi.evaluate.effects import effects_table, study_in_words, study_json, write_study
 from huiyi.evaluate.evaluation import FIGURES, Decider, Evaluation, evaluate, labelled_rows
 from huiyi.evaluate.explanations import for_agent, for_person, write_explanation
+from huiyi.evaluate.policies import policy_in_words, policy_json
 from huiyi.evaluate.proofs import draw_proofs, proofs_in_words
 from huiyi.evaluate.report import write_report
 from huiyi.evaluate.spoken import in_words
+from huiyi.evaluate.suggestions import suggestion_in_words, suggestion_json
 from huiyi.evaluate.terminal import figures_table, sources_table
 from huiyi.evaluate.wording import wording
 
 callable_package(__name__, evaluate)
 
 __all__ = [
-    "FIGURES", "Decider", "Evaluation", "audit", "draw_proofs", "evaluate", "figures_table", "for_agent", "for_person",
-    "in_words", "labelled_rows", "proofs_in_words", "replay_audit", "sources_table", "wording", "write_explanation",
-    "write_report",
+    "FIGURES", "Decider", "Evaluation", "audit", "draw_proofs", "effects_table", "evaluate", "figures_table",
+    "for_agent", "for_person", "in_words", "labelled_rows", "policy_in_words", "policy_json", "proofs_in_words",
+    "replay_audit", "sources_table", "study_in_words", "study_json", "suggestion_in_words", "suggestion_json",
+    "wording", "write_explanation", "write_report", "write_study",
 ]  # fmt: skip

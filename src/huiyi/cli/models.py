@@ -1,12 +1,11 @@
-"""The command line: parse, call, print."""
+"""The commands that make, use and measure models."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,70 +13,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from huiyi.errors import HuiyiError, InputError, OptionError
+from huiyi.cli.options import (
+    Answers,
+    Audios,
+    Fields,
+    FormFields,
+    Ignore,
+    Images,
+    Json,
+    LabelColumn,
+    Language,
+    MaxError,
+    OosRate,
+    SkipBad,
+    Text,
+    Where,
+    asked_language,
+    columns_of,
+    listed,
+    pairs,
+)
+from huiyi.cli.printing import (
+    StoppedError,
+    left_out_columns,
+    open_console,
+    print_notices,
+    print_training,
+    progress_bars,
+)
+from huiyi.errors import OptionError
 
 if TYPE_CHECKING:
-    from huiyi.data import Columns, Table
+    from huiyi.data import Table
     from huiyi.evaluate import Evaluation
     from huiyi.pipeline import Model
-    from huiyi.reason import Domain
-    from huiyi.values import Decision, Record
-
-_STOPPED = 130  # by Ctrl-C, as shells count
-
-app = typer.Typer(
-    name="huiyi",
-    help="From examples of what people say to a model that acts, asks or declines.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-Text = Annotated[str | None, typer.Option("--text", metavar="COL", help="Column of the text.")]
-LabelColumn = Annotated[
-    str | None, typer.Option("--label", metavar="COL", help="Column of the label; A,B for several tasks.")
-]
-Fields = Annotated[str, typer.Option("--fields", metavar="A,B", help="Columns to take as form fields.")]
-Ignore = Annotated[str, typer.Option("--ignore", metavar="C,D", help="Columns to leave out.")]
-Where = Annotated[list[str] | None, typer.Option("--where", metavar="COL=VALUE", help="Keep only these rows.")]
-SkipBad = Annotated[
-    bool, typer.Option("--skip-bad", help="Skip and count rows, pictures and recordings that cannot be read.")
-]
-Language = Annotated[str, typer.Option("--lang", metavar="en|zh", help="Language of what is printed.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Images = Annotated[
-    list[Path] | None,
-    typer.Option("--image", metavar="FILE", help="A picture that came along, or that holds the text; one or more."),
-]
-Audios = Annotated[
-    list[Path] | None, typer.Option("--audio", metavar="FILE", help="A recording that came along; one or more.")
-]
-FormFields = Annotated[list[str] | None, typer.Option("--field", metavar="K=V", help="A form field.")]
-Answers = Annotated[list[str] | None, typer.Option("--answer", metavar="K=V", help="A reply to a question.")]
-MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of wrong acts among acts.")]
-OosRate = Annotated[float, typer.Option("--oos-rate", help="Share of records out of scope where the model will work.")]
+    from huiyi.values import Record
 
 
-def _version(wanted: bool) -> None:
-    """Print the version and leave."""
-    if wanted:
-        from huiyi import __version__
-
-        print(f"huiyi {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def everywhere(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """From examples of what people say to a model that acts, asks or declines."""
-
-
-@app.command()
 def train(
     source: Annotated[str, typer.Argument(metavar="TRAIN", help="File or folder of examples.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes. Must not exist.")],
@@ -135,31 +107,31 @@ def train(
     from huiyi.train import train as run
     from huiyi.train.tuning.runs import end, is_begun
 
-    language = _language(lang)
+    language = asked_language(lang)
     check_free(out)
     config = TrainConfig(
         max_error=max_error,
         oos_rate=oos_rate,
-        signals=tuple(_listed(signals)),
+        signals=tuple(listed(signals)),
         examples=not no_examples,
         seed=seed,
         effort=effort,
         encoder=encoder,
         image_encoder=image_encoder,
         tune=tune,
-        pretexts=tuple(_listed(pretext)),
+        pretexts=tuple(listed(pretext)),
         minutes=minutes,
         track=track,
     )
     base = None if add_to is None else load(add_to)
     run_folder = out.with_name(f"{out.name}.run")
-    with _progress() as progress, _resumable(lambda: is_begun(run_folder)):
+    with progress_bars() as progress, _resumable(lambda: is_begun(run_folder)):
         model = run(
             source,
             validation=validation,
             unlabelled=unlabelled,
             task=task,
-            columns=_columns(text, label, fields, ignore, where),
+            columns=columns_of(text, label, fields, ignore, where),
             config=config,
             skip_bad=skip_bad,
             progress=progress,
@@ -171,11 +143,10 @@ def train(
         )
         model.save(out)
     end(run_folder)
-    _print_training(model, language)
-    _console().print(f"→ {out}", markup=False, highlight=False)
+    print_training(model, language)
+    open_console().print(f"→ {out}", markup=False, highlight=False)
 
 
-@app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     test: Annotated[str, typer.Argument(metavar="TEST", help="File or folder of labelled rows.")],
@@ -195,12 +166,12 @@ def evaluate(
     from huiyi.perceive import left_out
     from huiyi.pipeline import load
 
-    language = _language(lang)
+    language = asked_language(lang)
     model = load(folder)
-    columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
+    columns = columns_of(text, label, fields or ",".join(model.fields), ignore, where)
     table = labelled_rows(model.tasks, test, columns, skip_bad=skip_bad)
     excused = _excusing(model) if skip_bad else []
-    with _progress() as progress:
+    with progress_bars() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:
         write_report(evaluation, report, language=language)
@@ -208,7 +179,7 @@ def evaluate(
         parts = {name: _as_plain(part) for name, part in evaluation.tasks.items()}
         print(json.dumps({**_as_plain(evaluation), **({"tasks": parts} if parts else {})}, ensure_ascii=False))
         return
-    console = _console()
+    console = open_console()
     for name, part in (evaluation.tasks or {"": evaluation}).items():
         if name:
             console.print(f"\n{name}", style="bold", markup=False, highlight=False)
@@ -216,12 +187,11 @@ def evaluate(
         if part.sources:
             console.print(sources_table(part, language=language))
         console.print(part.promise.describe(language), markup=False, highlight=False)
-    _print_notices([*evaluation.notices, *left_out(excused)])
+    print_notices([*evaluation.notices, *left_out(excused)])
     if report is not None:
         console.print(f"→ {report}", markup=False, highlight=False)
 
 
-@app.command()
 def decide(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     said: Annotated[
@@ -257,7 +227,7 @@ def decide(
     from huiyi.evaluate import draw_proofs, in_words, proofs_in_words
     from huiyi.pipeline import load
 
-    language = _language(lang)
+    language = asked_language(lang)
     if said is None and not (image or audio or field):
         raise OptionError(
             "there is nothing to decide on; expected a text, a file of records, --image, --audio or --field"
@@ -274,7 +244,7 @@ def decide(
                 "--field, --answer, --audio, --image and --svg go with one text; a file has columns of its own. "
                 "Leave them out"
             )
-        columns = _columns(text, label, fields or ",".join(model.fields), ignore, where)
+        columns = columns_of(text, label, fields or ",".join(model.fields), ignore, where)
         table = read(said, columns, skip_bad=skip_bad)
         if model.reasoner is not None and not fields and (told := model.reasoner.takes.intersection(table.left_out)):
             columns = replace(columns, fields=(*columns.fields, *sorted(told)))
@@ -293,12 +263,11 @@ def decide(
     lines = in_words(decision, model, said or "", language)
     if proof:
         lines += proofs_in_words(model, record, decision, language)
-    _console().print("\n".join(lines), markup=False, highlight=False)
+    open_console().print("\n".join(lines), markup=False, highlight=False)
     if svg is not None:
-        _console().print(f"→ {svg}", markup=False, highlight=False)
+        open_console().print(f"→ {svg}", markup=False, highlight=False)
 
 
-@app.command()
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     said: Annotated[
@@ -327,7 +296,7 @@ def explain(
     from huiyi.evaluate import audit, for_agent, for_person, proofs_in_words, write_explanation
     from huiyi.pipeline import load
 
-    language = _language(lang)
+    language = asked_language(lang)
     if reader not in ("person", "agent", "auditor"):
         raise OptionError(f"--for {reader!r} is not known; expected person, agent or auditor")
     if reader == "auditor" and seconds is not None:
@@ -355,12 +324,11 @@ def explain(
         if reader == "person"
         else for_agent(model, decision, explanation, language, proofs)
     )
-    _console().print("\n".join(lines), markup=False, highlight=False)
+    open_console().print("\n".join(lines), markup=False, highlight=False)
     if html is not None:
-        _console().print(f"→ {html}", markup=False, highlight=False)
+        open_console().print(f"→ {html}", markup=False, highlight=False)
 
 
-@app.command()
 def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The saved model that decided.")],
     kept: Annotated[Path, typer.Argument(metavar="RECORD.json", help="What explain --for auditor printed.")],
@@ -374,7 +342,7 @@ def replay(
     said = {
         "en": ("identical: {} of {}", "differs: {}"),
         "zh": ("完全一致：{}，模型 {}", "不一致：{}"),
-    }[_language(lang)]
+    }[asked_language(lang)]
     try:
         document = json.loads(kept.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -383,12 +351,11 @@ def replay(
         raise DataError(f"{kept} holds no auditor's record; expected what `huiyi explain --for auditor` printed")
     differences = replay_audit(load(folder), document)
     lines = [said[1].format(line) for line in differences] or [said[0].format(kept, document["model"])]
-    _console().print("\n".join(lines), markup=False, highlight=False)
+    open_console().print("\n".join(lines), markup=False, highlight=False)
     if differences:
         raise typer.Exit(1)
 
 
-@app.command()
 def check(
     source: Annotated[str, typer.Argument(metavar="FILE", help="File or folder of examples.")],
     test: Annotated[str | None, typer.Option(metavar="FILE", help="A test file, to look for overlap.")] = None,
@@ -405,116 +372,15 @@ def check(
     from huiyi.train import check as run
     from huiyi.train import check_json, check_table
 
-    language = _language(lang)
-    columns = _columns(text, label, fields, ignore, where)
-    with _progress() as progress:
+    language = asked_language(lang)
+    columns = columns_of(text, label, fields, ignore, where)
+    with progress_bars() as progress:
         found = run(source, test=test, columns=columns, skip_bad=skip_bad, progress=progress)
     if as_json:
         print(json.dumps(check_json(found), ensure_ascii=False))
     else:
-        _console().print(check_table(found, language))
-        _print_notices(found.notices)
-
-
-@app.command()
-def demo(
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Keep the model here.")] = None,
-    report: Annotated[Path, typer.Option(metavar="F.html", help="Where the report goes.")] = Path("report.html"),
-    lang: Language = "en",
-) -> None:
-    """Train on the built-in service desk, measure, and show what it decides."""
-    from huiyi.data.desk import FOLDER, desk
-    from huiyi.evaluate import evaluate as run
-    from huiyi.evaluate import figures_table, write_report
-    from huiyi.storage import check_free
-    from huiyi.train import train as learn
-
-    language = _language(lang)
-    if out is not None:
-        check_free(out)
-    test, strange = desk("test"), desk("oos")
-    both = replace(
-        test, records=test.records + strange.records, rows=test.rows + strange.rows, source="the desk's test"
-    )
-    with _progress() as progress:
-        model = learn(desk("train"), task=FOLDER / "task.yaml", knowledge=_desk_knowledge(), progress=progress)
-        evaluation = run(model, both, progress=lambda done, total: progress("rows", done, total))
-    if out is not None:
-        model.save(out)
-    console = _console()
-    _print_training(model, language)
-    console.print(figures_table(evaluation, language=language))
-    _print_examples(model, evaluation.records, evaluation.decisions)
-    _print_media(model, language)
-    _print_proof(model, language)
-    write_report(evaluation, report, language=language)
-    console.print(f"\n→ {report}", markup=False, highlight=False)
-
-
-def main() -> None:
-    """Run the command line. Exit code 2 and one line for what the user can mend, 1 for what is our fault."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
-    try:
-        code = app(standalone_mode=False)
-        if code == _STOPPED:
-            raise KeyboardInterrupt
-        if code:
-            sys.exit(code)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except HuiyiError as error:
-        print(f"huiyi: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-    except _StoppedError as stop:
-        print(f"huiyi: {stop}", file=sys.stderr)
-        sys.exit(_STOPPED)
-    except (KeyboardInterrupt, typer.Abort):
-        print("huiyi: stopped; nothing was written", file=sys.stderr)
-        sys.exit(_STOPPED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, which is its right
-        sys.exit(0)
-    except Exception as error:
-        show = getattr(error, "format_message", None)
-        if show is None:
-            raise
-        said = show()
-        if not said.startswith("Usage:"):  # which is what it says where nothing was asked for
-            said = f"huiyi: {' '.join(said.split())} Try: huiyi --help"
-        print(said, file=sys.stderr)
-        sys.exit(2)
-
-
-def _columns(text: str | None, label: str | None, fields: str, ignore: str, where: list[str] | None) -> Columns:
-    """The options about columns, as one value."""
-    from huiyi.data import Columns
-
-    return Columns(text, label, tuple(_listed(fields)), tuple(_listed(ignore)), _pairs(where, "--where"))
-
-
-def _listed(names: str) -> list[str]:
-    """The parts of ``a,b``."""
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    """The pairs of repeated ``k=v``."""
-    pairs = {}
-    for pair in given or ():
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise OptionError(f"{option} {pair!r} is no pair; expected NAME=VALUE, such as {option} language=en")
-        pairs[key.strip()] = value
-    return pairs
-
-
-def _language(lang: str) -> str:
-    """The language asked for."""
-    if lang not in ("en", "zh"):
-        raise OptionError(f"--lang {lang!r} is not known; expected en or zh")
-    return lang
+        open_console().print(check_table(found, language))
+        print_notices(found.notices)
 
 
 def _is_file(said: str) -> bool:
@@ -545,12 +411,12 @@ def _decide_file(model: Model, table: Table, *, explain: bool, prove: bool, skip
     from huiyi.perceive import left_out
     from huiyi.pipeline import batched
 
-    _print_notices([*table.notices, *_left_out(table.left_out)])
+    print_notices([*table.notices, *left_out_columns(table.left_out)])
     excused = _excusing(model) if skip_bad else []
     for batch in batched(table.records):
         for decision in model.decide_all(batch, explain=explain, prove=prove):
             print(json.dumps(asdict(decision), ensure_ascii=False))
-    _print_notices(left_out(excused))
+    print_notices(left_out(excused))
 
 
 def _record(
@@ -573,8 +439,8 @@ def _record(
         text=said,
         images=tuple(Media(path=path) for path in image or ()),
         audios=tuple(Media(path=path) for path in audio or ()),
-        fields=_pairs(field, "--field"),
-        answers=_pairs(answer, "--answer"),
+        fields=pairs(field, "--field"),
+        answers=pairs(answer, "--answer"),
     )
     _check_answers(record, model)
     _check_fields(record, model)
@@ -655,35 +521,6 @@ def _excusing(model: Model) -> list[str]:
     return excused
 
 
-def _console() -> Any:
-    """Where results are printed."""
-    from rich.console import Console
-
-    return Console(soft_wrap=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on the error stream, one for each thing done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    shape = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*shape, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bars:
-        known: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in known:
-                known[what] = bars.add_task(what, total=total)
-            bars.update(known[what], completed=done, total=total)
-
-        yield tell
-
-
-class _StoppedError(Exception):
-    """Ctrl-C, after which something is left to be said."""
-
-
 @contextmanager
 def _resumable(is_begun: Callable[[], bool]) -> Iterator[None]:
     """Say at Ctrl-C that what was begun can be gone on with."""
@@ -692,141 +529,10 @@ def _resumable(is_begun: Callable[[], bool]) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         if not is_begun():
             raise
-        raise _StoppedError("stopped; what is done so far is kept. Go on with the same command and --resume") from stop
-
-
-def _print_training(model: Model, language: str) -> None:
-    """What was trained, and what it promises."""
-    summary, console = model.summary, _console()
-    took = {"en": f"Trained in {summary['seconds']} s.", "zh": f"训练用时 {summary['seconds']} 秒。"}
-    console.print(took[language], markup=False, highlight=False)
-    for name, skill in model.skills.items():
-        rows, labels = skill.summary["rows"], skill.summary["labels"]
-        weights = ", ".join(f"{head} {weight:g}" for head, weight in skill.summary["weights"].items())
-        told = {
-            "en": f"{name}: {rows:,} rows, {labels:,} labels. Signals: {weights}.",
-            "zh": f"{name}：{rows:,} 条数据，{labels:,} 个标签。信号：{weights}。",
-        }
-        console.print(told[language], markup=False, highlight=False)
-        console.print(skill.decider.promise.describe(language), markup=False, highlight=False)
-    if "search" in summary:
-        console.print(_searched(summary["search"], language), markup=False, highlight=False)
-    _print_notices([*summary["notices"], *_left_out(summary["left_out_columns"])])
-
-
-def _searched(search: Mapping[str, Any], language: str) -> str:
-    """What a search found."""
-    words = {
-        "en": (
-            "Search: {trials} trials, {cut_short} of them cut short. Held-out loss {usual_loss} by the usual settings, "
-            "{best_loss} by the best, {together_loss} by the {used} together that are used.",
-            " What mattered: {}.",
-        ),
-        "zh": (
-            "搜索：{trials} 次试验，其中 {cut_short} 次提前结束。保留样本上的损失：默认设置 {usual_loss}，"
-            "最好的设置 {best_loss}，合用 {used} 个时 {together_loss}。",
-            "起作用的设置：{}。",
-        ),
-    }
-    told, mattered = words[language]
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in list(search["mattered"].items())[:3])
-    return told.format(**search, used=len(search["members"])) + (mattered.format(shares) if shares else "")
-
-
-def _left_out(columns: Sequence[str]) -> list[str]:
-    """Name the columns that were not used, if there are any."""
-    return [f"columns not used: {', '.join(columns)}"] if columns else []
+        raise StoppedError("stopped; what is done so far is kept. Go on with the same command and --resume") from stop
 
 
 def _print_epoch(what: str, figures: Mapping[str, float]) -> None:
     """The figures of one epoch, on the error stream."""
     told = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items() if name != "epoch")
     print(f"{what}: epoch {figures['epoch']:.0f}  {told}", file=sys.stderr)
-
-
-def _print_notices(notices: Sequence[str]) -> None:
-    """What the user should know, on the error stream."""
-    for notice in notices:
-        print(f"note: {notice}", file=sys.stderr)
-
-
-def _print_examples(model: Model, records: Sequence[Record], decisions: Sequence[Decision]) -> None:
-    """One act, one question and one refusal in each language; the refusal of something that is out of scope."""
-    from huiyi.decide import language_of
-    from huiyi.evaluate import in_words
-    from huiyi.values import OUT_OF_SCOPE
-
-    for language in ("en", "zh"):
-        for kind in ("act", "clarify", "decline"):
-            for record, decision in zip(records, decisions, strict=True):
-                is_apt = kind != "decline" or OUT_OF_SCOPE in record.labels.values()
-                if decision.kind == kind and is_apt and language_of(record.text or "") == language:
-                    lines = [f"\n“{record.text}”", *in_words(decision, model, record.text or "", language)]
-                    _console().print("\n".join(lines), markup=False, highlight=False)
-                    break
-
-
-def _print_media(model: Model, language: str) -> None:
-    """What the desk's model, which learnt from texts, makes of pictures and recordings of messages."""
-    from huiyi.data.desk import desk
-    from huiyi.errors import MissingExtraError
-    from huiyi.evaluate import in_words
-
-    words = {
-        "en": {"screens": "messages as pictures", "voices": "messages as recordings", "right": "told right"},
-        "zh": {"screens": "条图片形式的消息", "voices": "条录音形式的消息", "right": "条判断正确"},
-    }[language]
-    for part in ("screens", "voices"):
-        records = desk(part).records
-        try:
-            decisions = model.decide_all(records)
-        except MissingExtraError as error:
-            _print_notices([str(error)])
-            continue
-        pairs = list(zip(records, decisions, strict=True))
-        right = sum(decision.label == record.labels["intent"] for record, decision in pairs)
-        told = f"\n{len(records)} {words[part]}, {right} {words['right']}"
-        shown = next((decision for _, decision in pairs if decision.kind == "act"), decisions[0])
-        _console().print("\n".join([told, *in_words(shown, model, "", language)]), markup=False, highlight=False)
-
-
-def _desk_knowledge() -> Domain | tuple[()]:
-    """The desk's facts and rules; none where the extra that reads them is not installed, which is said."""
-    from huiyi.data.desk import KNOWLEDGE
-    from huiyi.errors import MissingExtraError
-    from huiyi.reason import Domain
-
-    try:
-        return Domain.read(KNOWLEDGE)
-    except MissingExtraError as error:
-        _print_notices([str(error)])
-        return ()
-
-
-def _print_proof(model: Model, language: str) -> None:
-    """What the desk's rules make of a message: what they ask, what follows from the reply and why; and of another."""
-    from datetime import datetime
-
-    from huiyi.evaluate import in_words, proofs_in_words
-    from huiyi.values import Record
-
-    if model.reasoner is None:
-        return
-    text, here, there, reply = {
-        "en": ("I want to return my {} ticket and get my money back", "saver", "flex", "reply"),
-        "zh": ("行程取消了，想退掉{}", "特价票", "灵活票", "回答"),
-    }[language]
-    asked_on, answers = datetime(2026, 11, 18), {"departs_on": "2026-11-20"}
-    asked, told, other = (
-        Record(text=text.format(here), time=asked_on),
-        Record(text=text.format(here), time=asked_on, answers=answers),
-        Record(text=text.format(there), time=asked_on, answers=answers),
-    )
-    lines = []
-    for record in (asked, told, other):
-        decision = model.decide(record, prove=record is told)
-        replies = [f"{reply}: {value}" for value in record.answers.values()]
-        lines += ["", *([f"“{record.text}”"] if record is not told else []), *replies]
-        lines += in_words(decision, model, record.text or "", language)
-        lines += proofs_in_words(model, record, decision, language) if record is told else []
-    _console().print("\n".join(lines), markup=False, highlight=False)

@@ -1,0 +1,438 @@
+"""What is expected of a row: the mean of a number, or how probable each action is.
+
+Several learners are asked: lines, bends and products, likeness to other rows, and trees where rows are many. How much
+each counts is decided by how well it predicts rows that it was not fitted to, among the rows that it was given.
+
+Source:
+    van der Laan, Polley and Hubbard, "Super Learner", Statistical Applications in Genetics and Molecular Biology 6(1),
+    2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from huiyi.cause.bases import Basis, Bends, Likeness, Lines
+from huiyi.cause.covariates import Design
+from huiyi.cause.log import Numbers
+
+ROWS_TO_CHOOSE = 20_000
+"""Learners are compared on at most so many rows."""
+
+ROWS_FOR_LINES = 100_000
+"""Linear models are fitted to at most so many rows: they have a few hundred coefficients."""
+
+TREES_FROM = 2_000
+"""Trees are tried from so many rows."""
+
+_PARTS = 4
+_RIDGES = np.logspace(-6, 1, 15)
+_INVERSE_RIDGES = (0.003, 0.03, 0.3, 3.0)  # the strongest first
+_ROWS_AT_ONCE = 50_000
+_LEAST_WEIGHT = 0.05
+_ROWS_FOR_LIKENESS = 30_000
+_WIDTHS = (0.15, 0.5, 2.0)
+_WIDTHS_OF_SHARES = (0.5,)  # a logistic fit takes many times what a ridge does
+_LANDMARKS = 2.5  # times the root of the rows
+
+
+class _Learner(Protocol):
+    """What predicts a number of each row, or the probabilities of k actions, from a design."""
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        """Choose options on parts that take turns to be left out, and return the predictions for these."""
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        """Fit with what was chosen."""
+
+    def predict(self, design: Design) -> Numbers:
+        """Shape (n,) or (n, k)."""
+
+
+class Mean:
+    """The mean of a number, given what is held equal.
+
+    Args:
+        rng: Draws rows, parts and landmarks.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> design = Design(rng.normal(size=(300, 1)), np.array(["number"]), ("waiting",))
+        >>> mean = Mean(rng)
+        >>> mean.fit(design, np.abs(design.rows[:, 0]))
+        >>> mean.predict(Design(np.array([[-1.5], [0.0], [1.5]]), design.kinds, design.sources)).round(1).tolist()
+        [1.5, 0.1, 1.5]
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def fit(self, design: Design, values: Numbers, groups: NDArray[np.intp] | None = None) -> None:
+        """Choose among the learners and fit those that count.
+
+        Args:
+            design: n rows.
+            values: Shape (n,).
+            groups: Rows of one group are left out together, shape (n,).
+        """
+        self.constant = float(values.mean()) if len(values) else 0.0
+        self.least, self.most = float(values.min(initial=self.constant)), float(values.max(initial=self.constant))
+        self.learners: list[tuple[str, float, _Learner]] = []
+        if len(values) < 2 * _PARTS or self.least == self.most or not design.rows.shape[1]:
+            return
+        some = _some(len(values), ROWS_TO_CHOOSE, self.rng)
+        chosen, told = _rows(design, some), values[some]
+        parts = parts_of(len(some), _PARTS, self.rng, groups=None if groups is None else groups[some])
+        asked: dict[str, _Learner] = {
+            name: _Ridge(basis, self.rng) for name, basis in _bases(design, len(values), _WIDTHS)
+        }
+        if len(values) >= TREES_FROM:
+            asked["trees"] = _Trees(self.rng)
+        columns = [learner.choose(chosen, told, parts) - self.constant for learner in asked.values()]
+        weights, _ = nnls(np.stack(columns, axis=1), told - self.constant)
+        weights /= max(1.0, weights.sum())
+        for (name, learner), weight in zip(asked.items(), weights.tolist(), strict=True):
+            if weight >= _LEAST_WEIGHT:
+                learner.fit(design, values)
+                self.learners.append((name, weight, learner))
+
+    def predict(self, design: Design) -> Numbers:
+        """The mean of each row, never beyond what was seen, shape (n,)."""
+        told = np.full(len(design), self.constant)
+        for start in range(0, len(design), _ROWS_AT_ONCE):
+            here = slice(start, start + _ROWS_AT_ONCE)
+            rows = _rows(design, here)
+            for _, weight, learner in self.learners:
+                told[here] += weight * (learner.predict(rows) - self.constant)
+        return np.asarray(np.clip(told, self.least, self.most))
+
+    @property
+    def said(self) -> str:
+        """What counts how much, in words."""
+        return ", ".join(f"{name} {weight:.0%}" for name, weight, _ in self.learners) or "the mean"
+
+
+class Shares:
+    """How probable each of k actions is, given what is held equal.
+
+    Args:
+        actions: k.
+        rng: Draws rows, parts and landmarks.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> design = Design(rng.normal(size=(400, 1)), np.array(["number"]), ("waiting",))
+        >>> shares = Shares(2, rng)
+        >>> shares.fit(design, (design.rows[:, 0] + rng.logistic(size=400) > 0).astype(np.intp))
+        >>> shares.predict(Design(np.array([[-2.0], [2.0]]), design.kinds, design.sources)).round(1).tolist()
+        [[0.9, 0.1], [0.0, 1.0]]
+    """
+
+    def __init__(self, actions: int, rng: np.random.Generator) -> None:
+        self.actions = actions
+        self.rng = rng
+
+    def fit(self, design: Design, codes: NDArray[np.intp], groups: NDArray[np.intp] | None = None) -> None:
+        """Choose among the learners and fit those that count. See ``Mean.fit``."""
+        counts = np.bincount(codes, minlength=self.actions)
+        self.constant = (counts + 0.5) / (counts.sum() + 0.5 * self.actions)
+        self.learners: list[tuple[str, float, _Learner]] = []
+        if np.count_nonzero(counts) < 2 or not design.rows.shape[1]:
+            return
+        some = _some(len(codes), ROWS_TO_CHOOSE, self.rng)
+        chosen, told = _rows(design, some), codes[some]
+        parts = parts_of(len(some), _PARTS, self.rng, codes=told, groups=None if groups is None else groups[some])
+        asked: dict[str, _Learner] = {
+            name: _Logistic(basis, self.actions, self.rng)
+            for name, basis in _bases(design, len(codes), _WIDTHS_OF_SHARES)
+        }
+        if len(codes) >= TREES_FROM:
+            asked["trees"] = _Forks(self.actions, self.rng)
+        columns = [np.tile(self.constant, (len(some), 1))]
+        columns += [learner.choose(chosen, told, parts) for learner in asked.values()]
+        weights = _mixture(np.stack([column[np.arange(len(some)), told] for column in columns], axis=1))
+        for (name, learner), weight in zip(asked.items(), weights[1:].tolist(), strict=True):
+            if weight >= _LEAST_WEIGHT:
+                learner.fit(design, codes)
+                self.learners.append((name, weight, learner))
+
+    def predict(self, design: Design) -> Numbers:
+        """The probabilities of each row, shape (n, k), that sum to 1."""
+        left = 1 - sum(weight for _, weight, _ in self.learners)
+        told = np.tile(left * self.constant, (len(design), 1))
+        for start in range(0, len(design), _ROWS_AT_ONCE):
+            here = slice(start, start + _ROWS_AT_ONCE)
+            rows = _rows(design, here)
+            for _, weight, learner in self.learners:
+                told[here] += weight * learner.predict(rows)
+        told /= told.sum(axis=1, keepdims=True)
+        return told
+
+    @property
+    def said(self) -> str:
+        """What counts how much, in words."""
+        return ", ".join(f"{name} {weight:.0%}" for name, weight, _ in self.learners) or "the shares"
+
+
+def parts_of(
+    n: int,
+    parts: int,
+    rng: np.random.Generator,
+    *,
+    codes: NDArray[np.intp] | None = None,
+    groups: NDArray[np.intp] | None = None,
+) -> NDArray[np.intp]:
+    """Deal n rows into parts of like size, shape (n,).
+
+    Args:
+        n: How many rows.
+        parts: How many parts.
+        rng: Shuffles.
+        codes: Each part gets its share of each code, shape (n,).
+        groups: Rows of one group fall into one part, shape (n,); codes then do not count.
+    """
+    if groups is not None:
+        _, places = np.unique(groups, return_inverse=True)
+        dealt = rng.permutation(int(places.max(initial=-1)) + 1) % parts
+        return np.asarray(dealt[places], dtype=np.intp)
+    order = rng.permutation(n)
+    if codes is not None:
+        order = order[np.argsort(codes[order], kind="stable")]
+    dealt = np.empty(n, dtype=np.intp)
+    dealt[order] = np.arange(n) % parts
+    return dealt
+
+
+def _bases(design: Design, n: int, widths: Sequence[float]) -> Iterator[tuple[str, Basis]]:
+    """In which features lines are looked for, by name."""
+    yield "lines", Lines()
+    if (design.kinds != "vector").any():
+        yield "bends", Bends()
+    if n <= _ROWS_FOR_LIKENESS:
+        for width in widths:
+            yield f"likeness {width:g}", Likeness(width, landmarks=round(_LANDMARKS * n**0.5))
+
+
+class _Ridge:
+    """Least squares on the features of a basis, drawn towards 0."""
+
+    def __init__(self, basis: Basis, rng: np.random.Generator) -> None:
+        self.basis = basis
+        self.rng = rng
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        self.basis.fit(design, self.rng)
+        features = self.basis.of(design)
+        folds = [np.flatnonzero(parts == part) for part in np.unique(parts)]
+        moments = [_moments(features[rows], targets[rows]) for rows in folds]
+        told = np.empty((len(targets), len(_RIDGES)))
+        for place, rows in enumerate(folds):
+            others = _summed(moments[:place] + moments[place + 1 :])
+            told[rows] = _path(others, features[rows], _RIDGES)
+        best = int(((told - targets[:, None]) ** 2).mean(axis=0).argmin())
+        self.ridge = float(_RIDGES[best])
+        return np.asarray(told[:, best])
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        some = _some(len(targets), ROWS_FOR_LINES, self.rng)
+        blocks = [some[start : start + _ROWS_AT_ONCE] for start in range(0, len(some), _ROWS_AT_ONCE)]
+        moments = _summed([_moments(self.basis.of(_rows(design, block)), targets[block]) for block in blocks])
+        self.centre, self.constant = moments[1] / moments[0], float(moments[3] / moments[0])
+        gram = moments[2] - moments[0] * np.outer(self.centre, self.centre)
+        gram[np.diag_indices_from(gram)] += self.ridge * moments[0]
+        self.slopes = np.linalg.solve(gram, moments[4] - moments[0] * self.centre * self.constant)
+
+    def predict(self, design: Design) -> Numbers:
+        told: Numbers = (self.basis.of(design) - self.centre) @ self.slopes + self.constant
+        return told
+
+
+_Moments: TypeAlias = tuple[float, Numbers, Numbers, float, Numbers]
+
+
+def _moments(features: Numbers, targets: NDArray[Any]) -> _Moments:
+    """Count, sum of the features, of their products, of the targets, and of the products of both."""
+    return (
+        float(len(targets)),
+        features.sum(axis=0),
+        features.T @ features,
+        float(targets.sum()),
+        features.T @ targets,
+    )
+
+
+def _summed(moments: Sequence[_Moments]) -> _Moments:
+    count, sums, squares, total, products = zip(*moments, strict=True)
+    return sum(count), np.sum(sums, axis=0), np.sum(squares, axis=0), sum(total), np.sum(products, axis=0)
+
+
+def _path(moments: _Moments, features: Numbers, ridges: Numbers) -> Numbers:
+    """Predictions for rows at each ridge, shape (n, ridges), by one decomposition."""
+    count, sums, squares, total, products = moments
+    centre, constant = sums / count, total / count
+    values, vectors = np.linalg.eigh(squares / count - np.outer(centre, centre))
+    slopes = vectors.T @ (products / count - centre * constant)
+    turned = (features - centre) @ vectors
+    path: Numbers = turned @ (slopes[:, None] / (np.maximum(values, 0)[:, None] + ridges)) + constant
+    return path
+
+
+class _Logistic:
+    """Logistic regression on the features of a basis, drawn towards 0."""
+
+    def __init__(self, basis: Basis, actions: int, rng: np.random.Generator) -> None:
+        self.basis = basis
+        self.actions = actions
+        self.rng = rng
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        self.basis.fit(design, self.rng)
+        features = self.basis.of(design)
+        # Features of a kernel are smaller than columns of spread 1; what is added to the curvature is the same share.
+        self.scale = np.sqrt(max(float(features.var(axis=0).sum()), 1e-9) / features.shape[1])
+        features = features / self.scale
+        rows, least = np.arange(len(targets)), np.inf
+        for place, _ in enumerate(_INVERSE_RIDGES):
+            told = np.empty((len(targets), self.actions))
+            for part in np.unique(parts):
+                here = parts == part
+                model = self._fitted(features[~here], targets[~here], place)
+                told[here] = _all_actions(model, features[here], self.actions)
+            loss = -np.log(np.maximum(told[rows, targets], 1e-9)).mean()
+            if loss >= least:
+                break
+            least, self.place, best = loss, place, told
+        return best
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        some = _some(len(targets), ROWS_FOR_LINES, self.rng)
+        self.model = self._fitted(self.basis.of(_rows(design, some)) / self.scale, targets[some], self.place)
+
+    def predict(self, design: Design) -> Numbers:
+        return _all_actions(self.model, self.basis.of(design) / self.scale, self.actions)
+
+    @staticmethod
+    def _fitted(features: Numbers, codes: NDArray[Any], place: int) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        if len(np.unique(codes)) < 2:
+            return _Always(int(codes[0]))
+        few = features.shape[1] * (len(np.unique(codes)) - 1) <= 500
+        model = LogisticRegression(
+            C=_INVERSE_RIDGES[place],
+            solver="newton-cholesky" if few else "lbfgs",
+            max_iter=5_000,
+            tol=1e-3,
+        )
+        return model.fit(features, codes)
+
+
+class _Trees:
+    """Boosted trees for a number."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        told = np.empty(len(targets))
+        for part in np.unique(parts):
+            here = parts == part
+            told[here] = self._fitted(design.rows[~here], targets[~here]).predict(design.rows[here])
+        return told
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        self.model = self._fitted(design.rows, targets)
+
+    def predict(self, design: Design) -> Numbers:
+        return np.asarray(self.model.predict(design.rows))
+
+    def _fitted(self, rows: Numbers, targets: NDArray[Any]) -> Any:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(**_growing(len(targets), self.rng)).fit(rows, targets)
+
+
+class _Forks:
+    """Boosted trees for the probabilities of actions."""
+
+    def __init__(self, actions: int, rng: np.random.Generator) -> None:
+        self.actions = actions
+        self.rng = rng
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        told = np.empty((len(targets), self.actions))
+        for part in np.unique(parts):
+            here = parts == part
+            told[here] = _all_actions(self._fitted(design.rows[~here], targets[~here]), design.rows[here], self.actions)
+        return told
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        self.model = self._fitted(design.rows, targets)
+
+    def predict(self, design: Design) -> Numbers:
+        return _all_actions(self.model, design.rows, self.actions)
+
+    def _fitted(self, rows: Numbers, targets: NDArray[Any]) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        if len(np.unique(targets)) < 2:
+            return _Always(int(targets[0]))
+        # Early stopping deals the rare to both sides, so it needs two rows of each action.
+        stops = bool(np.bincount(targets)[np.unique(targets)].min() >= 10)
+        return HistGradientBoostingClassifier(**_growing(len(targets), self.rng, stops=stops)).fit(rows, targets)
+
+
+def _growing(n: int, rng: np.random.Generator, *, stops: bool = True) -> dict[str, Any]:
+    """Options of trees for n rows."""
+    return {
+        "learning_rate": 0.1 if n < ROWS_FOR_LINES else 0.2,
+        "max_iter": 200 if stops else 30,
+        "max_leaf_nodes": 8 if n < 5_000 else 16 if n < ROWS_FOR_LINES else 31,
+        "min_samples_leaf": 20 if n < ROWS_FOR_LINES else 100,
+        "early_stopping": stops,
+        "n_iter_no_change": 5,
+        "validation_fraction": min(0.15, 10_000 / n),
+        "random_state": int(rng.integers(2**31)),
+    }
+
+
+class _Always:
+    """What rows in which one action alone was taken say."""
+
+    def __init__(self, code: int) -> None:
+        self.classes_ = [code]
+
+    def predict_proba(self, rows: Numbers) -> Numbers:
+        """That it is certain."""
+        return np.ones((len(rows), 1))
+
+
+def _all_actions(model: Any, rows: Numbers, actions: int) -> Numbers:
+    """What a classifier says of each of k actions, also of those it has not seen, shape (n, k)."""
+    told = np.zeros((len(rows), actions))
+    told[:, model.classes_] = model.predict_proba(rows)
+    return told
+
+
+def _mixture(likelihoods: Numbers, rounds: int = 200) -> Numbers:
+    """The weights, shape (m,), of the mixture under which rows are likeliest; likelihoods of shape (n, m)."""
+    weights = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
+    for _ in range(rounds):
+        joint = np.maximum(likelihoods, 1e-9) * weights
+        weights = (joint / joint.sum(axis=1, keepdims=True)).mean(axis=0)
+    weights[weights < _LEAST_WEIGHT] = 0.0
+    return np.asarray(weights / weights.sum())
+
+
+def _rows(design: Design, which: NDArray[np.intp] | slice) -> Design:
+    return Design(design.rows[which], design.kinds, design.sources)
+
+
+def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The places of all rows, or of some drawn at random where there are more."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False)).astype(np.intp)

@@ -1,0 +1,3 @@
+"""The command line."""
+
+from huiyi.cli.app import main as main

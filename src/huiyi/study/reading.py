@@ -1,0 +1,125 @@
+"""Reading a log of decisions, and perceiving its texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huiyi.cause.log import Log
+from huiyi.cause.table import Roles, log_of
+from huiyi.data.cells import spelled
+from huiyi.data.reading import sheets_of
+from huiyi.errors import ColumnError, DataError, did_you_mean
+from huiyi.values import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def read_log(
+    source: str | os.PathLike[str] | Iterable[Any],
+    roles: Roles,
+    *,
+    texts: Sequence[str] | None = None,
+    where: Mapping[str, str] = _NONE,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Log:
+    """Read a log of decisions, and perceive its texts.
+
+    Args:
+        source: What ``huiyi.read`` reads, a row a decision; or a mapping of names to arrays.
+        roles: What its columns are for.
+        texts: Columns of texts: what they mean is part of what was known before the action. By default ``text``, where
+            there is such a column, no intent, and nothing is said of the context.
+        where: Keep only rows whose column has this value.
+        on_progress: Told what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: It cannot be read, or holds no decisions.
+        ColumnError: A column is not there, or holds something else than it should.
+
+    Example:
+        >>> log = read_log([{"reply": "call", "solved": "yes"}, {"reply": "mail", "solved": "no"}],
+        ...     Roles("reply", ("solved",)))
+        >>> log.actions.names, log.outcomes["solved"].tolist()
+        (('call', 'mail'), [1.0, 0.0])
+    """
+    name, columns, notices = _columns(source)
+    columns = _where(columns, where, name)
+    if texts is None:
+        texts, roles, said = _usual_texts(columns, roles, name)
+        notices = (*notices, *said)
+    vectors = {}
+    for column in texts:
+        if column not in columns:
+            raise ColumnError(
+                f"{name} has no column {column!r}.{did_you_mean(column, columns)} Its columns: "
+                f"{', '.join(map(repr, columns))}. Name the right one with --text"
+            )
+        vectors[column] = _meanings(columns[column], on_progress)
+    log = log_of(columns, roles, vectors=vectors, source=name)
+    return replace(log, notices=(*notices, *log.notices))
+
+
+def _usual_texts(columns: Mapping[str, Any], roles: Roles, source: str) -> tuple[tuple[str, ...], Roles, list[str]]:
+    """The column of texts that nobody named, unless the intent says what they mean."""
+    if "text" not in columns or roles.context is not None or "text" in roles.ignore:
+        return (), roles, []
+    if roles.intent is None and "intent" not in columns:
+        return ("text",), roles, []
+    said = f"{source}: 'text' was left out, since the intent says what it means; --text text holds it equal as well."
+    return (), replace(roles, ignore=(*roles.ignore, "text")), [said]
+
+
+def _columns(source: Any) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
+    """What to call a source, its columns, and what was noticed while it was read."""
+    if isinstance(source, Mapping):
+        return "the log", {str(name): np.asarray(cells) for name, cells in source.items()}, ()
+    sheets, notices = sheets_of(source)
+    names = dict.fromkeys(name for sheet in sheets for name in sheet.columns)
+    if not any(len(sheet.rows) for sheet in sheets):
+        raise DataError(f"{notices.source} has no rows. Expected one row for each decision: log some first")
+    columns = {
+        name: [cell for sheet in sheets for cell in sheet.columns.get(name, [None] * len(sheet.rows))] for name in names
+    }
+    return notices.source, columns, notices.sentences()
+
+
+def _where(columns: Mapping[str, Any], where: Mapping[str, str], source: str) -> Mapping[str, Any]:
+    """The rows that have what is asked for."""
+    for name, wanted in where.items():
+        if name not in columns:
+            raise ColumnError(
+                f"{source} has no column {name!r}.{did_you_mean(name, columns)} Name the right one with --where"
+            )
+        kept = [place for place, cell in enumerate(columns[name]) if spelled(cell).strip() == wanted]
+        if not kept:
+            raise DataError(f"{source} has no row whose column {name!r} is {wanted!r}. Choose another with --where")
+        columns = {other: [cells[place] for place in kept] for other, cells in columns.items()}
+    return columns
+
+
+def _meanings(texts: Sequence[Any], on_progress: Callable[[str, int, int], None] | None) -> NDArray[np.float64]:
+    """What texts mean, as vectors, NaN where there is none, shape (n, d)."""
+    from huiyi.perceive.text import TextPerceiver
+
+    records = [Record(text=spelled(text)) for text in texts]
+    done = 0
+
+    def tick(more: int) -> None:
+        nonlocal done
+        done += more
+        if on_progress is not None:
+            on_progress("texts", done, len(records))
+
+    signals, present = TextPerceiver().perceive(records, tick=tick)
+    vectors = signals["text"].astype(float)
+    vectors[~present] = np.nan
+    return vectors
