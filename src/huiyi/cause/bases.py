@@ -13,7 +13,7 @@ from huiyi.cause.log import Numbers
 MOST_FEATURES = 400
 """Products of two columns are features while all features are no more than so many."""
 
-_KNOTS = (0.1, 0.35, 0.65, 0.9)
+_KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)  # a line beyond: few rows there would bend it anywhere
 _MOST_BENT = 40  # columns that may bend
 _PRODUCTS_SCALE = 0.5  # lines first: a product costs four times what a line does
 _ROWS_FOR_KNOTS = 20_000
@@ -45,6 +45,7 @@ class Bends:
 
     Source:
         Natural cubic splines: Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, 5.2.1.
+        The places of the knots: Harrell, "Regression Modeling Strategies", 2015, 2.4.6.
     """
 
     def fit(self, design: Design, rng: np.random.Generator) -> None:
@@ -55,7 +56,7 @@ class Bends:
         numbers = np.flatnonzero(design.kinds == "number")[:_MOST_BENT]
         self.knots = {}
         for column in numbers.tolist():
-            knots = np.unique(np.quantile(rows[:, column], (0.0, *_KNOTS, 1.0)))
+            knots = np.unique(np.quantile(rows[:, column], _KNOTS))
             if len(knots) > 2:
                 self.knots[column] = knots
         plain = np.flatnonzero(design.kinds != "vector")
@@ -94,32 +95,29 @@ def _bends(column: Numbers, knots: Numbers) -> Numbers:
 
 
 class Likeness:
-    """How alike a row is to some rows, in a Gaussian kernel, and the columns as they are.
+    """How alike a row is to some landmarks, in a Gaussian kernel, and the columns as they are.
 
     Args:
         width: Squared length over which rows are alike, in units of the mean squared distance of two rows.
-        landmarks: How many rows others are compared with.
+        landmarks: What rows are compared with, shape (m, d).
 
     Source:
         Williams and Seeger, "Using the Nyström Method to Speed Up Kernel Machines", NIPS 2000.
     """
 
-    def __init__(self, width: float, landmarks: int = 200) -> None:
+    def __init__(self, width: float, landmarks: Numbers) -> None:
         self.width = width
         self.landmarks = landmarks
 
     def fit(self, design: Design, rng: np.random.Generator) -> None:
-        """Choose the rows to compare with."""
-        rows = design.rows
-        if len(rows) > self.landmarks:
-            rows = rows[rng.choice(len(rows), self.landmarks, replace=False)]
-        self.spread = max(float(rows.var(axis=0).sum()), 1e-9)
-        self.known = rows / np.sqrt(self.spread)
+        """Scale by the spread of the rows."""
+        self.spread = max(float(design.rows.var(axis=0).sum()), 1e-9)
+        self.known = self.landmarks / np.sqrt(self.spread)
         kernel = self._kernel(self.known)
         self.factor = np.linalg.cholesky(kernel + 1e-6 * np.eye(len(kernel)))
 
     def of(self, design: Design) -> Numbers:
-        """The likenesses and the columns, shape (n, landmarks + d)."""
+        """The likenesses and the columns, shape (n, m + d)."""
         scaled = design.rows / np.sqrt(self.spread)
         alike = solve_triangular(self.factor, self._kernel(scaled).T, lower=True, check_finite=False).T
         return np.concatenate([alike, scaled], axis=1)
@@ -128,3 +126,20 @@ class Likeness:
         squares = (rows**2).sum(axis=1)[:, None] + (self.known**2).sum(axis=1) - 2 * rows @ self.known.T
         kernel: Numbers = np.exp(-np.maximum(squares, 0) / (4 * self.width))
         return kernel
+
+
+def landmarks(design: Design, most: int, rng: np.random.Generator) -> Numbers:
+    """Some rows to compare others with, shape (m, d): drawn at random; of texts, the middles of groups of like ones.
+
+    Source:
+        Zhang, Tsang and Kwok, "Improved Nyström Low-Rank Approximation and Error Analysis", ICML 2008 (the middles).
+    """
+    rows = design.rows
+    if len(rows) <= most:
+        return rows
+    if not (design.kinds == "vector").any():
+        return np.asarray(rows[rng.choice(len(rows), most, replace=False)])
+    from sklearn.cluster import KMeans
+
+    groups = KMeans(most, init="random", n_init=1, max_iter=15, random_state=int(rng.integers(2**31)))
+    return np.asarray(groups.fit(rows).cluster_centers_)

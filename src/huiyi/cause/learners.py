@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -17,28 +18,35 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from huiyi.cause.bases import Basis, Bends, Likeness, Lines
+from huiyi.cause.bases import Basis, Bends, Likeness, Lines, landmarks
 from huiyi.cause.covariates import Design
 from huiyi.cause.log import Numbers
 
-ROWS_TO_CHOOSE = 20_000
+ROWS_TO_CHOOSE = 10_000
 """Learners are compared on at most so many rows."""
 
-ROWS_FOR_LINES = 100_000
-"""Linear models are fitted to at most so many rows: they have a few hundred coefficients."""
+ROWS_FOR_LINES = 50_000
+"""Least squares are fitted to at most so many rows: they have a few hundred coefficients."""
+
+ROWS_FOR_SHARES = 15_000
+"""Logistic regressions are fitted to at most so many rows: each takes several times what least squares do."""
 
 TREES_FROM = 2_000
 """Trees are tried from so many rows."""
 
 _PARTS = 4
+_PARTS_OF_MANY = 2
+_MANY_ROWS = 5_000  # of which each half says enough
 _RIDGES = np.logspace(-6, 1, 15)
 _INVERSE_RIDGES = (0.003, 0.03, 0.3, 3.0)  # the strongest first
 _ROWS_AT_ONCE = 50_000
 _LEAST_WEIGHT = 0.05
-_ROWS_FOR_LIKENESS = 30_000
+_LEAST_SHARE = 0.01  # what least squares say of a probability
+_ROWS_FOR_LIKENESS = 20_000
 _WIDTHS = (0.15, 0.5, 2.0)
-_WIDTHS_OF_SHARES = (0.5,)  # a logistic fit takes many times what a ridge does
+_WIDTHS_OF_TEXTS = (0.1, 0.25, 0.6)
 _LANDMARKS = 2.5  # times the root of the rows
+_LANDMARKS_OF_TEXTS = 5.0
 
 
 class _Learner(Protocol):
@@ -87,11 +95,11 @@ class Mean:
             return
         some = _some(len(values), ROWS_TO_CHOOSE, self.rng)
         chosen, told = _rows(design, some), values[some]
-        parts = parts_of(len(some), _PARTS, self.rng, groups=None if groups is None else groups[some])
+        parts = parts_of(len(some), _parts(some), self.rng, groups=None if groups is None else groups[some])
         asked: dict[str, _Learner] = {
-            name: _Ridge(basis, self.rng) for name, basis in _bases(design, len(values), _WIDTHS)
+            name: _Number(basis, self.rng) for name, basis in (*_lines(design), *_likenesses(chosen, design, self.rng))
         }
-        if len(values) >= TREES_FROM:
+        if _suits_trees(design):
             asked["trees"] = _Trees(self.rng)
         columns = [learner.choose(chosen, told, parts) - self.constant for learner in asked.values()]
         weights, _ = nnls(np.stack(columns, axis=1), told - self.constant)
@@ -108,8 +116,8 @@ class Mean:
             here = slice(start, start + _ROWS_AT_ONCE)
             rows = _rows(design, here)
             for _, weight, learner in self.learners:
-                told[here] += weight * (learner.predict(rows) - self.constant)
-        return np.asarray(np.clip(told, self.least, self.most))
+                told[here] += weight * (np.clip(learner.predict(rows), self.least, self.most) - self.constant)
+        return told
 
     @property
     def said(self) -> str:
@@ -130,7 +138,7 @@ class Shares:
         >>> shares = Shares(2, rng)
         >>> shares.fit(design, (design.rows[:, 0] + rng.logistic(size=400) > 0).astype(np.intp))
         >>> shares.predict(Design(np.array([[-2.0], [2.0]]), design.kinds, design.sources)).round(1).tolist()
-        [[0.9, 0.1], [0.0, 1.0]]
+        [[0.8, 0.2], [0.0, 1.0]]
     """
 
     def __init__(self, actions: int, rng: np.random.Generator) -> None:
@@ -146,12 +154,11 @@ class Shares:
             return
         some = _some(len(codes), ROWS_TO_CHOOSE, self.rng)
         chosen, told = _rows(design, some), codes[some]
-        parts = parts_of(len(some), _PARTS, self.rng, codes=told, groups=None if groups is None else groups[some])
-        asked: dict[str, _Learner] = {
-            name: _Logistic(basis, self.actions, self.rng)
-            for name, basis in _bases(design, len(codes), _WIDTHS_OF_SHARES)
-        }
-        if len(codes) >= TREES_FROM:
+        parts = parts_of(len(some), _parts(some), self.rng, codes=told, groups=None if groups is None else groups[some])
+        asked: dict[str, _Learner] = {name: _Logistic(basis, self.actions, self.rng) for name, basis in _lines(design)}
+        for name, basis in _likenesses(chosen, design, self.rng):
+            asked[name] = _Indicators(basis, self.actions, self.rng)
+        if _suits_trees(design):
             asked["trees"] = _Forks(self.actions, self.rng)
         columns = [np.tile(self.constant, (len(some), 1))]
         columns += [learner.choose(chosen, told, parts) for learner in asked.values()]
@@ -208,78 +215,136 @@ def parts_of(
     return dealt
 
 
-def _bases(design: Design, n: int, widths: Sequence[float]) -> Iterator[tuple[str, Basis]]:
-    """In which features lines are looked for, by name."""
+def _parts(rows: NDArray[np.intp]) -> int:
+    return _PARTS if len(rows) < _MANY_ROWS else _PARTS_OF_MANY
+
+
+def _suits_trees(design: Design) -> bool:
+    """Whether rows are many, and most columns mean something by themselves, as directions of texts do not."""
+    return len(design) >= TREES_FROM and 2 * np.count_nonzero(design.kinds == "vector") <= design.rows.shape[1]
+
+
+def _lines(design: Design) -> Iterator[tuple[str, Basis]]:
+    """Features that are as many however many rows there are, by name."""
     yield "lines", Lines()
     if (design.kinds != "vector").any():
         yield "bends", Bends()
-    if n <= _ROWS_FOR_LIKENESS:
-        for width in widths:
-            yield f"likeness {width:g}", Likeness(width, landmarks=round(_LANDMARKS * n**0.5))
+
+
+def _likenesses(chosen: Design, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Basis]]:
+    """Features that compare with other rows, by name, where rows are not too many."""
+    if len(design) > _ROWS_FOR_LIKENESS:
+        return
+    texts = bool((design.kinds == "vector").any())
+    known = landmarks(chosen, round((_LANDMARKS_OF_TEXTS if texts else _LANDMARKS) * len(design) ** 0.5), rng)
+    for width in _WIDTHS_OF_TEXTS if texts else _WIDTHS:
+        yield f"likeness {width:g}", Likeness(width, known)
 
 
 class _Ridge:
-    """Least squares on the features of a basis, drawn towards 0."""
+    """Least squares for one or more numbers on the features of a basis, drawn towards 0."""
 
     def __init__(self, basis: Basis, rng: np.random.Generator) -> None:
         self.basis = basis
         self.rng = rng
 
-    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+    def choose(self, design: Design, targets: Numbers, parts: NDArray[np.intp]) -> Numbers:
+        """Choose how far to draw; the predictions for parts that were left out, shape (n, m)."""
         self.basis.fit(design, self.rng)
         features = self.basis.of(design)
         folds = [np.flatnonzero(parts == part) for part in np.unique(parts)]
         moments = [_moments(features[rows], targets[rows]) for rows in folds]
-        told = np.empty((len(targets), len(_RIDGES)))
+        told = np.empty((len(_RIDGES), *targets.shape))
         for place, rows in enumerate(folds):
             others = _summed(moments[:place] + moments[place + 1 :])
-            told[rows] = _path(others, features[rows], _RIDGES)
-        best = int(((told - targets[:, None]) ** 2).mean(axis=0).argmin())
+            told[:, rows] = _path(others, features[rows], _RIDGES)
+        best = int(((told - targets) ** 2).mean(axis=(1, 2)).argmin())
         self.ridge = float(_RIDGES[best])
-        return np.asarray(told[:, best])
+        return np.asarray(told[best])
 
-    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+    def fit(self, design: Design, targets: Numbers) -> None:
+        """Fit with what was chosen."""
         some = _some(len(targets), ROWS_FOR_LINES, self.rng)
         blocks = [some[start : start + _ROWS_AT_ONCE] for start in range(0, len(some), _ROWS_AT_ONCE)]
         moments = _summed([_moments(self.basis.of(_rows(design, block)), targets[block]) for block in blocks])
-        self.centre, self.constant = moments[1] / moments[0], float(moments[3] / moments[0])
-        gram = moments[2] - moments[0] * np.outer(self.centre, self.centre)
-        gram[np.diag_indices_from(gram)] += self.ridge * moments[0]
-        self.slopes = np.linalg.solve(gram, moments[4] - moments[0] * self.centre * self.constant)
+        count, sums, squares, totals, products = moments
+        self.centre, self.constants = sums / count, totals / count
+        gram = squares - np.outer(sums, self.centre)
+        gram[np.diag_indices_from(gram)] += self.ridge * count
+        self.slopes = np.linalg.solve(gram, products - np.outer(sums, self.constants))
 
     def predict(self, design: Design) -> Numbers:
-        told: Numbers = (self.basis.of(design) - self.centre) @ self.slopes + self.constant
+        """Shape (n, m)."""
+        told: Numbers = (self.basis.of(design) - self.centre) @ self.slopes + self.constants
         return told
 
 
-_Moments: TypeAlias = tuple[float, Numbers, Numbers, float, Numbers]
+_Moments: TypeAlias = tuple[float, Numbers, Numbers, Numbers, Numbers]
 
 
-def _moments(features: Numbers, targets: NDArray[Any]) -> _Moments:
+def _moments(features: Numbers, targets: Numbers) -> _Moments:
     """Count, sum of the features, of their products, of the targets, and of the products of both."""
     return (
         float(len(targets)),
         features.sum(axis=0),
         features.T @ features,
-        float(targets.sum()),
+        targets.sum(axis=0),
         features.T @ targets,
     )
 
 
 def _summed(moments: Sequence[_Moments]) -> _Moments:
-    count, sums, squares, total, products = zip(*moments, strict=True)
-    return sum(count), np.sum(sums, axis=0), np.sum(squares, axis=0), sum(total), np.sum(products, axis=0)
+    count, sums, squares, totals, products = zip(*moments, strict=True)
+    return sum(count), np.sum(sums, axis=0), np.sum(squares, axis=0), np.sum(totals, axis=0), np.sum(products, axis=0)
 
 
 def _path(moments: _Moments, features: Numbers, ridges: Numbers) -> Numbers:
-    """Predictions for rows at each ridge, shape (n, ridges), by one decomposition."""
-    count, sums, squares, total, products = moments
-    centre, constant = sums / count, total / count
+    """Predictions for rows at each ridge, shape (ridges, n, m), by one decomposition."""
+    count, sums, squares, totals, products = moments
+    centre, constants = sums / count, totals / count
     values, vectors = np.linalg.eigh(squares / count - np.outer(centre, centre))
-    slopes = vectors.T @ (products / count - centre * constant)
+    slopes = vectors.T @ (products / count - np.outer(centre, constants))
     turned = (features - centre) @ vectors
-    path: Numbers = turned @ (slopes[:, None] / (np.maximum(values, 0)[:, None] + ridges)) + constant
-    return path
+    drawn = slopes / (np.maximum(values, 0)[:, None] + ridges[:, None, None])  # (ridges, p, m)
+    return np.asarray(turned @ drawn + constants)
+
+
+class _Number:
+    """Least squares for a number."""
+
+    def __init__(self, basis: Basis, rng: np.random.Generator) -> None:
+        self.ridge = _Ridge(basis, rng)
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        return self.ridge.choose(design, targets[:, None], parts)[:, 0]
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        self.ridge.fit(design, targets[:, None])
+
+    def predict(self, design: Design) -> Numbers:
+        return self.ridge.predict(design)[:, 0]
+
+
+class _Indicators:
+    """Least squares for 0 and 1 of each action, as probabilities: with many features, much faster than logistic."""
+
+    def __init__(self, basis: Basis, actions: int, rng: np.random.Generator) -> None:
+        self.ridge = _Ridge(basis, rng)
+        self.actions = np.arange(actions)
+
+    def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        return self._shares(self.ridge.choose(design, (targets[:, None] == self.actions).astype(float), parts))
+
+    def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        self.ridge.fit(design, (targets[:, None] == self.actions).astype(float))
+
+    def predict(self, design: Design) -> Numbers:
+        return self._shares(self.ridge.predict(design))
+
+    @staticmethod
+    def _shares(told: Numbers) -> Numbers:
+        shares = np.maximum(told, _LEAST_SHARE)
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 class _Logistic:
@@ -310,7 +375,7 @@ class _Logistic:
         return best
 
     def fit(self, design: Design, targets: NDArray[Any]) -> None:
-        some = _some(len(targets), ROWS_FOR_LINES, self.rng)
+        some = _some(len(targets), ROWS_FOR_SHARES, self.rng)
         self.model = self._fitted(self.basis.of(_rows(design, some)) / self.scale, targets[some], self.place)
 
     def predict(self, design: Design) -> Numbers:
@@ -332,6 +397,13 @@ class _Logistic:
         return model.fit(features, codes)
 
 
+def _halves(parts: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:
+    """Two halves of parts, for learners that take long."""
+    even = parts % 2 == 0
+    yield even
+    yield ~even
+
+
 class _Trees:
     """Boosted trees for a number."""
 
@@ -340,8 +412,7 @@ class _Trees:
 
     def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
         told = np.empty(len(targets))
-        for part in np.unique(parts):
-            here = parts == part
+        for here in _halves(parts):
             told[here] = self._fitted(design.rows[~here], targets[~here]).predict(design.rows[here])
         return told
 
@@ -389,16 +460,21 @@ class _Forks:
 
 def _growing(n: int, rng: np.random.Generator, *, stops: bool = True) -> dict[str, Any]:
     """Options of trees for n rows."""
+    pace, leaves, least = next(rest for most, *rest in _PACES if n < most)
     return {
-        "learning_rate": 0.1 if n < ROWS_FOR_LINES else 0.2,
-        "max_iter": 200 if stops else 30,
-        "max_leaf_nodes": 8 if n < 5_000 else 16 if n < ROWS_FOR_LINES else 31,
-        "min_samples_leaf": 20 if n < ROWS_FOR_LINES else 100,
+        "learning_rate": pace,
+        "max_iter": 600 if stops else 50,
+        "max_leaf_nodes": leaves,
+        "min_samples_leaf": least,
         "early_stopping": stops,
-        "n_iter_no_change": 5,
+        "n_iter_no_change": 10,
         "validation_fraction": min(0.15, 10_000 / n),
         "random_state": int(rng.integers(2**31)),
     }
+
+
+_PACES = ((20_000, 0.05, 4, 10), (100_000, 0.1, 16, 20), (math.inf, 0.2, 31, 100))
+"""Below so many rows: the learning rate of trees, their leaves, and the rows in each leaf at least."""
 
 
 class _Always:

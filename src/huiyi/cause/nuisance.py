@@ -30,7 +30,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 FOLDS = 5
 FOLDS_OF_MANY = 2
-MANY_ROWS = 200_000
+MANY_ROWS = 50_000
 
 _LEAST = 1e-4
 """No action is taken for less probable than this."""
