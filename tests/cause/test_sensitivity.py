@@ -114,6 +114,24 @@ def test_the_strongest_is_named_and_a_column_of_many_parts_is_one():
     assert twice.of_action == pytest.approx(2 * found.known["channel"].of_action)
 
 
+def test_a_column_of_many_names_is_measured():
+    rng = np.random.default_rng(0)
+    office = rng.integers(0, 500, 10_000)
+    own = rng.normal(size=500)[office]
+    mailed = own + rng.logistic(size=10_000) > 0
+    log = Log(
+        "log.csv",
+        "reply",
+        Categories(("call", "mail"), mailed.astype(np.intp)),
+        {"solved": mailed + own + rng.normal(size=10_000)},
+        {"office": Categories(tuple(f"{one:03d}" for one in range(500)), office)},
+    )
+    told = Estimate(1.0, 0.9, 1.1, 0.05)
+    effect = Effect("mail", "call", "solved", "ATE", {}, 10_000, told, 1.5, adjusted=("office",))
+    found = sensitivity(log, effect).known["office"]
+    assert found.of_action > 0.08 and found.of_outcome > 0.3  # by its own number: 0.16 and 0.9
+
+
 def test_weighting_says_nearly_what_a_linear_model_says():
     log = world(0.4)
     waiting, mailed = log.context["waiting"], log.actions.are("mail")

@@ -14,6 +14,8 @@ from huiyi.values import Effect
 _SHARE = 0.2  # how much more often a planted outcome of yes and no is yes
 _DEVIATIONS = 0.5  # by how many standard deviations a planted outcome of numbers is larger
 
+_SEED = (0, 1)  # not a plain 0, by which a simulated log may have been drawn: its numbers must not be these
+
 
 @dataclass(frozen=True, eq=False)
 class Planted:
@@ -80,7 +82,7 @@ def _with(log: Log, outcome: str, values: Numbers) -> Log:
 
 def _said(log: Log, real: Numbers, known: NDArray[np.bool_]) -> Numbers:
     """What the context says of the outcome beside the action, of mean 0 and deviation 1, shape (n,)."""
-    covariates = Covariates(list(log.context), np.random.default_rng(0))
+    covariates = Covariates(list(log.context), np.random.default_rng(_SEED))
     covariates.fit(log, real[:, None])
     context = covariates.of(log).rows
     table = np.column_stack([context, _beside(log.actions)])

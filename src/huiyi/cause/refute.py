@@ -137,8 +137,7 @@ def refute(
         [('placebo action', True), ('subset', True)]
     """
     asked = _asked(names, negative_control)
-    rng = np.random.default_rng(seed)
-    log = at_most(log, most_rows, rng)
+    log = at_most(log, most_rows, _stream(seed, "rows"))
     done, total = 0, 1 + sum(REFUTERS[name][1] for name in asked)
 
     def counted(log: Log) -> Effect:

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from huiyi.cause.nuisance import Nuisances
 
 
+_SEED = (0, 1)  # not a plain 0, by which a simulated log may have been drawn: its numbers must not be these
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What an estimate is made of, row by row.
@@ -309,7 +312,7 @@ class _Linear:
             log, outcome = log.rows(used), outcome[used]
             action = np.asarray(log.actions, dtype=float)
         both = np.column_stack([outcome, action])
-        design = Covariates(effect.adjusted, np.random.default_rng(0)).fit(log, both)
+        design = Covariates(effect.adjusted, np.random.default_rng(_SEED)).fit(log, both)
         self.sources = np.array(design.sources, dtype=np.str_)
         rows = np.column_stack([np.ones(len(log)), design.rows])
         self.left = action - _fitted(rows, action)[0]

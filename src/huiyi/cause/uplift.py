@@ -132,7 +132,7 @@ def uplift(
     ones = np.ones(len(rows.got))
     shares, gains, lifts = rows.curves(ones)
     qini, auuc = _areas(shares, gains, lifts)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 1])  # not the numbers by which a simulated log may have been drawn
     again = np.array([_areas(*rows.curves(rows.drawn(rng))) for _ in range(repeats)])
     points = np.linspace(0, 1, _POINTS)
     told = (_with_interval(qini, again[:, 0]), _with_interval(auuc, again[:, 1]))

@@ -124,7 +124,7 @@ class StructuralModel:
                 ranges[name] = (float(seen.min()), float(seen.max()))
                 if set(np.unique(seen)) == {0.0, 1.0}:
                     names[name] = _YES_NO
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([seed, 1])
         mechanisms = {name: _mechanism(log, name, sorted_parents[name], names.get(name, ()), rng) for name in order}
         return cls(log.source, sorted_parents, names, ranges, mechanisms)
 
@@ -150,7 +150,7 @@ class StructuralModel:
                     f"{self.source}: the graph has no {name!r}.{did_you_mean(name, self._variables)} "
                     f"Expected one of: {', '.join(self._variables)}"
                 )
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng([seed, 1])
         moved = self._between(changed, target)
         numbers = {name: self._number(name, value) for name, value in record.items() if name in self._variables}
         seen = {name: number for name, number in numbers.items() if number is not None}
