@@ -25,6 +25,7 @@ WIDTH = 100
 
 _VECTOR_SPREAD = 8.0  # a text counts as much as so many numbers
 _PARTS = 5
+_HARDLY = 0.5  # rows that say nothing is left
 _ROWS_FOR_DIRECTIONS = 20_000
 
 Kinds: TypeAlias = NDArray[np.str_]
@@ -107,6 +108,11 @@ class Covariates:
                 self._parts.append((name, part))
                 own.append((name, *part(column)))
         return self._joined(own, len(log))
+
+    @property
+    def many(self) -> tuple[str, ...]:
+        """The columns that have too many names for a column each."""
+        return tuple(name for name, part in self._parts if isinstance(part, _Described))
 
     def of(self, log: Log) -> Design:
         """Turn the columns of other rows into numbers."""
@@ -241,6 +247,42 @@ def _means(column: Categories, targets: Numbers) -> Numbers:
         weight = within / max(between, 1e-3 * within + 1e-12)
         means[:, place] = overall + sums / (counts + weight)
     return means
+
+
+class Leftover:
+    """What learners left of a number within each name of columns of many: its mean, hardly shrunken.
+
+    Learners draw what they know of a name towards the mean over all. Where names drive both the action and the outcome,
+    what is missing is alike in both, and its product is a bias. It is gone where one of them is told without shrinking,
+    as a fixed effect.
+
+    Source:
+        Within-group adjustment: Mundlak, "On the Pooling of Time Series and Cross Section Data", Econometrica 46, 1978.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def fit(self, log: Log, left: Numbers) -> None:
+        """Learn it from what is left of each row, shape (n,)."""
+        self.means: list[Numbers] = []
+        for name in self.names:
+            column = log.context[name]
+            assert isinstance(column, Categories), "columns of many names"
+            size = len(column.names) + 1
+            counts = np.bincount(column.codes + 1, minlength=size)
+            mean = np.bincount(column.codes + 1, left, minlength=size) / (counts + _HARDLY)
+            left = left - mean[column.codes + 1]
+            self.means.append(mean)
+
+    def of(self, log: Log) -> Numbers:
+        """What to add to what learners say of rows, shape (n,)."""
+        told = np.zeros(len(log))
+        for name, mean in zip(self.names, self.means, strict=True):
+            column = log.context[name]
+            assert isinstance(column, Categories), "columns of many names"
+            told += mean[column.codes + 1]
+        return told
 
 
 class _Directions:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from huiyi.cause.covariates import Covariates, Design
+from huiyi.cause.covariates import Covariates, Design, Leftover
 from huiyi.cause.learners import Mean, Shares, parts_of
 from huiyi.cause.log import Categories, Log, Numbers
 from huiyi.errors import DataError
@@ -152,6 +152,7 @@ def nuisances(
             taken = Design(design.rows[took], design.kinds, design.sources)
             mean.fit(taken, outcomes[train][took], None if own is None else own[took])
             predictions[rest, code] = mean.predict(other)
+            predictions[rest, code] += _leftover(log, covariates, mean, train[took], outcomes, rest)
             said.append(f"{outcome!r} after {name!r} by {mean.said}")
         return f"Fold {fold + 1}: {'; '.join(said)}."
 
@@ -195,6 +196,7 @@ def expected(
         mean = Mean(rng)
         mean.fit(design, values[train], own)
         told[rest] = mean.predict(covariates.of(log.rows(rest)))
+        told[rest] += _leftover(log, covariates, mean, train, values, rest)
         return mean.said
 
     _each(dealt, predict, seed, on_progress)
@@ -262,6 +264,17 @@ def _targets(codes: NDArray[np.intp], outcomes: Numbers, k: int) -> Numbers:
     means = np.array([outcomes[mine].mean() if mine.any() else 0.0 for mine in took.T])
     rest = outcomes - means[codes]
     return np.column_stack([took[:, 1:].astype(float), rest, np.where(took, rest[:, None], np.nan)])
+
+
+def _leftover(
+    log: Log, covariates: Covariates, mean: Mean, train: NDArray[np.intp], values: Numbers, rest: NDArray[np.intp]
+) -> Numbers:
+    """What to add to the means of rows for names of which there are many, shape (rest,)."""
+    leftover = Leftover(covariates.many)
+    if covariates.many:
+        seen = log.rows(train)
+        leftover.fit(seen, values[train] - mean.predict(covariates.of(seen)))
+    return leftover.of(log.rows(rest)) if covariates.many else np.zeros(len(rest))
 
 
 def _with_known(propensities: Numbers, codes: NDArray[np.intp], taken: Numbers) -> Numbers:
