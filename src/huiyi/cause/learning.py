@@ -1,19 +1,26 @@
 """A better policy, learnt from a log: what to do when, and how sure it is that this brings more.
 
-Policies of several shapes are learnt from doubly robust scores. Which shape is taken, and what it brings, is told by
-rows that it was not learnt from. With the rows in folds,
+Policies of several shapes are learnt from doubly robust scores: the same action for all, a table by intent, a tree, a
+tree for each intent. With the rows in folds, in any order,
 
-1. each shape is learnt without two folds, for each two, and valued on one of them;
-2. the shape that is best there for a fold is learnt without that fold, and does what it says in it;
-3. what was done like that in all folds is valued against the policy that logged.
+1. a shape is valued by learning it without one fold and looking at what it does in it, for each fold;
+2. the shape that is best in the first two folds is learnt from them, and does what it says in the third; the one that
+   is best in the first three is learnt from those, and does what it says in the fourth; and so on;
+3. what was done like that is valued against the policy that logged.
 
-The policy that is returned is of the shape that is best in all folds, learnt from all rows. It is adopted only where
-the interval of step 3 is above 0: it is about policies learnt by the same steps from fewer rows.
+The policy that is returned is of the shape that is best in all folds, learnt from all rows, so it is better, if
+anything, than those of step 3. It is adopted only where their interval is above 0.
+
+Why not each fold by a policy that was learnt from all the others: where actions differ little, such values of two folds
+go up and down together, each having taught the other, and their interval is too narrow by about √2. In step 2 nothing
+is taught by what is valued later, and the interval holds also where no policy is better than another.
 
 Sources:
     Athey and Wager, "Policy Learning with Observational Data", Econometrica 89(1), 2021. Zhou, Athey and Wager,
-    "Offline Multi-Action Policy Learning: Generalization and Optimization", Operations Research 71(1), 2023. Adopted
-    only where surely better: Thomas, Theocharous and Ghavamzadeh, "High Confidence Policy Improvement", ICML 2015.
+    "Offline Multi-Action Policy Learning: Generalization and Optimization", Operations Research 71(1), 2023. Step 2:
+    Luedtke and van der Laan, "Statistical Inference for the Mean Outcome under a Possibly Non-unique Optimal Treatment
+    Strategy", Annals of Statistics 44(2), 2016. Adopted only where surely better: Thomas, Theocharous and Ghavamzadeh,
+    "High Confidence Policy Improvement", ICML 2015.
 """
 
 from __future__ import annotations
@@ -42,6 +49,7 @@ SHAPES: tuple[Shape, ...] = get_args(Shape)
 """From the simplest on: the same for all; by intent; a tree of all columns; a tree for each intent."""
 
 
+_FOLDS_AT_FIRST = 2  # a shape is chosen by learning from one and looking at the other
 _SURELY = 1.0  # standard errors by which a shape must be better than a simpler one
 
 
@@ -75,7 +83,7 @@ class Learned:
     Attributes:
         policy: Learnt from all rows.
         shape: What it looks like.
-        value: What such a policy brings in rows that it was not learnt from, beside the policy that logged.
+        value: What such policies bring in rows that they were not learnt from, beside the policy that logged.
         adopted: Whether it is surely better than the policy that logged.
         reason: Why, or why not, in a sentence.
         gains: Intent to how much more such a policy brings there; empty where no intents are known. Each holds by
@@ -148,11 +156,12 @@ def learn(
     cells = cut(log.context, names)
     actions = tuple(found.names[code] for code in often)
     teacher = _Teacher(log, outcome, _folds(log, found), actions, found.scores[:, often], cells, config)
-    done = often[teacher.honest(on_progress)]  # (n,)
-    told = value(Logged.of(log, found), np.eye(len(found.names))[done], config=config.value)
+    rows, done = teacher.honest(on_progress)
+    done = often[done]
+    told = value(Logged.of(log, found).rows(rows), np.eye(len(found.names))[done], config=config.value)
     shape = teacher.best()
     adopted = told.gain is not None and told.gain.low > 0
-    gains = _by_intent(log, found.scores[np.arange(len(log)), done] - found.outcomes, config.value.level)
+    gains = _by_intent(log, rows, found.scores[rows, done] - found.outcomes[rows], config.value.level)
     notices = _left_out(found.names, often, names, cells)
     return Learned(
         teacher.told(teacher.policy(shape)), shape, told, adopted, _reason(told, outcome), gains, tuple(notices)
@@ -160,10 +169,10 @@ def learn(
 
 
 def _folds(log: Log, found: Nuisances) -> NDArray[np.intp]:
-    """At least three folds, shape (n,): those of the predictions, or others."""
+    """Folds, shape (n,): those of the predictions, or others where these are few."""
     from huiyi.cause.nuisance import FOLDS, deal
 
-    return found.folds if len(np.unique(found.folds)) > 2 else deal(log, FOLDS, seed=0)
+    return found.folds if len(np.unique(found.folds)) >= FOLDS else deal(log, FOLDS, seed=0)
 
 
 def _with_costs(found: Nuisances, costs: Mapping[str, float]) -> Nuisances:
@@ -200,16 +209,16 @@ def _left_out(
         yield f"The policy does not look at {', '.join(others)}: people could not read a rule about that."
 
 
-def _by_intent(log: Log, gains: Numbers, level: float) -> dict[str, Estimate]:
-    """How much more each intent gets."""
+def _by_intent(log: Log, rows: NDArray[np.intp], gains: Numbers, level: float) -> dict[str, Estimate]:
+    """How much more each intent gets, by the gains of some rows."""
     if log.intents is None:
         return {}
     found = {}
     for code, name in enumerate(log.intents.names):
-        rows = np.flatnonzero(log.intents.codes == code)
-        if len(rows) >= FEWEST_ROWS:
-            units = None if log.units is None else log.units.codes[rows]
-            found[name] = mean_of(gains[rows], units=units, level=level)
+        own = log.intents.codes[rows] == code
+        if np.count_nonzero(own) >= FEWEST_ROWS:
+            units = None if log.units is None else log.units.codes[rows[own]]
+            found[name] = mean_of(gains[own], units=units, level=level)
     return found
 
 
@@ -236,16 +245,17 @@ class _Teacher:
     config: LearnConfig
     known: dict[tuple[Shape, frozenset[int]], Policy] = field(default_factory=dict)
 
-    def honest(self, on_progress: Callable[[str, int, int], None] | None) -> NDArray[np.intp]:
-        """The action, in each row, of the best policy that was learnt without the row's fold, shape (n,)."""
-        done = np.empty(len(self.log), dtype=np.intp)
+    def honest(self, on_progress: Callable[[str, int, int], None] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows of all folds but the first two, and what the best policy of the folds before its own does in each."""
         folds = np.unique(self.folds).tolist()
-        for place, fold in enumerate(folds, start=1):
-            rows = np.flatnonzero(self.folds == fold)
-            done[rows] = self._done(self.best(fold), frozenset([fold]), rows)
+        rows, done = [], []
+        for place in range(_FOLDS_AT_FIRST, len(folds)):
+            rows.append(np.flatnonzero(self.folds == folds[place]))
+            later = folds[place:]
+            done.append(self._done(self.best(*later), frozenset(later), rows[-1]))
             if on_progress is not None:
-                on_progress("learning a policy", place, len(folds))
-        return done
+                on_progress("learning a policy", place + 1 - _FOLDS_AT_FIRST, len(folds) - _FOLDS_AT_FIRST)
+        return np.concatenate(rows), np.concatenate(done)
 
     def best(self, *without: int) -> Shape:
         """The simplest shape that no other one is surely better than, in rows that it was not learnt from."""

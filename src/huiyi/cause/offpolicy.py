@@ -135,6 +135,17 @@ class Logged:
         """How many rows."""
         return len(self.actions)
 
+    def rows(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Logged:
+        """Some of the rows, by their places or by a mask."""
+        return replace(
+            self,
+            actions=self.actions[which],
+            rewards=self.rewards[which],
+            propensities=self.propensities[which],
+            predictions=None if self.predictions is None else self.predictions[which],
+            units=None if self.units is None else self.units[which],
+        )
+
     @classmethod
     def of(cls, log: Log, found: Nuisances) -> Logged:
         """A log, with what was predicted for each of its rows."""
