@@ -41,5 +41,5 @@ $(EXTRAS): $(CORE)
 
 # What developing it needs on top.
 $(DEV): $(CORE)
-	$(BIN)/python -m pip install --quiet --editable ".[audio,cause,image,reason,tables,tune]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[audio,cause,explain,image,reason,tables,tune]" --group dev
 	@touch $@

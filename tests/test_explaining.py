@@ -56,6 +56,13 @@ def test_chinese_is_told_by_words(model: Model) -> None:
     assert "".join(word.text for word in found.words) == "银行卡能买去白崖的卧铺吗"
 
 
+def test_a_model_without_a_tuned_backbone_cannot_be_looked_into(model: Model) -> None:
+    with pytest.raises(OptionError, match="'gradients' looks into a backbone that was tuned, and the model has none"):
+        model.explain(TEXT, method="gradients")
+    with pytest.raises(OptionError, match="expected one of: chains, shapley, occlusion, gradients, attention"):
+        model.explain(TEXT, method="gradient")
+
+
 def test_another_label_can_be_asked_about(model: Model) -> None:
     other = next(name for name in model.task.names if name != model.decide(TEXT).label)
     found = model.explain(TEXT, about=other)

@@ -16,7 +16,18 @@ from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.explain import Corpus, Search, Unit, explain_words, influential_examples, nearest_examples, shapley
+from huiyi.explain import (
+    BACKBONE_METHODS,
+    METHODS,
+    Corpus,
+    Inside,
+    Search,
+    Unit,
+    explain_words,
+    influential_examples,
+    nearest_examples,
+    shapley,
+)
 from huiyi.perceive import Perception, pieces
 from huiyi.reason import Proof, Reasoner
 from huiyi.reason.facts import written
@@ -39,6 +50,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.cause.actor import Actor
+    from huiyi.explain.gradients import Reads
+    from huiyi.explain.tokens import Method
     from huiyi.values import Reading, Signal, TaskKind
 
 
@@ -103,6 +116,7 @@ class Model:
         self.sha256 = sha256
         self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
         self._corpora: dict[str, Corpus] = {}
+        self._replayed: dict[str, Reads] = {}
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -327,14 +341,16 @@ class Model:
         Args:
             record: A record or text.
             about: The label to explain, of any task; the one decided on where none is named.
-            method: How words are weighed, one of ``huiyi.explain.METHODS``.
+            method: How words are weighed, one of ``huiyi.explain.METHODS``; where a backbone was tuned, also one of
+                ``huiyi.explain.BACKBONE_METHODS``, which need the extra ``explain`` and speak of the backbone alone.
             seconds: How long words may be weighed. When it is over, the best so far is told, and said to be.
             seed: Of random orders.
             counterfactual: Whether to look for a small change of words that changes the decision. It takes longer than
                 all the rest.
 
         Raises:
-            OptionError: The model has no such label, or tells spans alone; or there is no such method.
+            OptionError: The model has no such label, or tells spans alone; or there is no such method, or none for it.
+            MissingExtraError: The method needs the extra ``explain``.
             DataError: It is neither a record nor a text, or its text is longer than any that was said.
 
         Example:
@@ -363,6 +379,7 @@ class Model:
             method=method,
             seconds=seconds,
             seed=seed,
+            weigh=self._looking_inside(method, task, column) if method in BACKBONE_METHODS else None,
         )
         (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
         remembered = self._remembered(context, task)
@@ -385,6 +402,23 @@ class Model:
             nearest=nearest_examples(*remembered) if remembered else (),
             influential=influential_examples(*remembered) if remembered else (),
         )
+
+    def _looking_inside(self, method: str, task: Task, column: int) -> Method:
+        """What weighs words by the tuned backbone that counts most."""
+        aligner = self.skills[task.name].aligner
+        assert isinstance(aligner, Aligner), "spans are not explained"
+        backbones = self.perception.backbones
+        tuned = aligner.learnt_with(backbones)
+        if tuned is None:
+            raise OptionError(
+                f"method {method!r} looks into a backbone that was tuned, and the model has none; expected one of: "
+                f"{', '.join(METHODS)}"
+            )
+        signal, head = tuned
+        if signal not in self._replayed:
+            self._replayed[signal] = backbones[signal].replayed()
+        inside = Inside(self._replayed[signal], *head.lines, column, several=head.several)
+        return lambda game, rng: BACKBONE_METHODS[method](game, inside)
 
     def _corpus(self, task: Task) -> Corpus:
         """The words of the examples of a task, read once."""

@@ -16,6 +16,7 @@ import huiyi
 from huiyi import Columns, Model, TrainConfig
 from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
+from huiyi.explain import Inside
 from huiyi.train import tuned
 from huiyi.values import Record
 
@@ -91,6 +92,37 @@ def test_its_decisions_are_explained(model: Model) -> None:
     assert found.sufficed and found.words
     assert sum(word.weight for word in found.words) == pytest.approx(found.probability - found.without_words)
     assert found.nearest[0].text == text and found.nearest[0].similarity == pytest.approx(1, abs=1e-3)
+
+
+def test_its_backbone_is_looked_into(model: Model) -> None:
+    text, label = ROWS[0]
+    head = model.skills["intent"].aligner.learnt_with(model.perception.backbones)
+    assert head is not None and head[0] == "text@intent"
+    backbone = model.perception.backbones["text@intent"]
+    replayed = backbone.replayed()
+    pieces = replayed.read(text)
+    assert pieces is not None and [text[start:end] for start, end in pieces.spans if end] == text.split()
+    here = replayed.vectors(pieces.embeddings[None]).numpy()
+    np.testing.assert_allclose(here, backbone.encoder.encode([text])[""], atol=5e-3)  # one rounding may fall otherwise
+    looks = replayed.attention(pieces.embeddings).numpy()
+    assert looks.shape == (2, len(pieces.spans), len(pieces.spans))
+    np.testing.assert_allclose(looks.sum(axis=2), 1, atol=1e-5)
+    found = model.explain(text, about=label, method="attention", counterfactual=False)
+    assert found.method == "attention" and 0 < sum(word.weight for word in found.words) < 1
+    assert found.faithfulness is not None and found.passes > 0
+
+
+def test_gradients_sum_to_what_the_backbone_says(model: Model) -> None:
+    pytest.importorskip("captum", reason="gradients need the extra explain")
+    text, label = ROWS[0]
+    found = model.explain(text, about=label, method="gradients", counterfactual=False)
+    signal, head = model.skills["intent"].aligner.learnt_with(model.perception.backbones)
+    replayed = model.perception.backbones[signal].replayed()
+    pieces = replayed.read(text)
+    inside = Inside(replayed, *head.lines, model.task.names.index(label))
+    changed = float(inside.probability(pieces.embeddings[None]) - inside.probability(pieces.blanks[None]))
+    assert sum(word.weight for word in found.words) == pytest.approx(changed, abs=0.02)
+    assert abs(changed) > 0.1
 
 
 def test_of_few_rows_a_second_backbone_is_tuned(

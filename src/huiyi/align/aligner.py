@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -210,6 +210,15 @@ class Aligner:
             return None
         *_, name, head = max(keeping, key=lambda one: one[:3])
         return head.remember(context.signals[signal_of(name)])
+
+    def learnt_with(self, signals: Collection[str]) -> tuple[str, PrototypesHead] | None:
+        """Of some signals, the one whose own labels count most, and the head that was learnt with it."""
+        found = [
+            (self.weights[name], signal_of(name), head)
+            for name, head in self._heads.items()
+            if isinstance(head, PrototypesHead) and signal_of(name) in signals
+        ]
+        return max(found, key=lambda one: one[:2])[1:] if found else None
 
     def recalibrate_scope(self, context: Context) -> None:
         """Tell familiarity by these in-scope records, which no part was fitted on."""

@@ -88,6 +88,12 @@ class PrototypesHead:
         odds: Array = np.float32(self.config.sharpness) * (rows @ self._prototypes.T) + self._bias
         return odds
 
+    @property
+    def lines(self) -> tuple[Array, Array]:
+        """What unit vectors are multiplied with to become log-odds, shape (k, d), and what is added, shape (k,)."""
+        assert self._prototypes is not None and self._bias is not None, "it was not fitted"
+        return np.float32(self.config.sharpness) * self._prototypes, self._bias
+
     def remember(self, signal: Signal) -> Memory:
         """The training rows beside one row, shape (1, d)."""
         assert isinstance(signal, np.ndarray), "the head takes a dense signal"

@@ -279,7 +279,11 @@ def explain(
     ] = None,
     reader: Annotated[str, typer.Option("--for", metavar="person|agent|auditor", help="Who asks.")] = "agent",
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="How words are weighed: chains, shapley or occlusion.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How words are weighed: chains, shapley or occlusion; by a tuned backbone: gradients, attention.",
+        ),
     ] = "chains",
     seconds: Annotated[
         float | None, typer.Option(metavar="N", help="How long words may be weighed.", show_default="as needed")

@@ -5,6 +5,7 @@ from huiyi.explain.counterfactual import Corpus, Search
 from huiyi.explain.examples import influential_examples, nearest_examples
 from huiyi.explain.explain import explain
 from huiyi.explain.faithfulness import faithfulness, likeness
+from huiyi.explain.gradients import BACKBONE_METHODS, Inside
 from huiyi.explain.signals import shapley
 from huiyi.explain.tokens import METHODS, Attribution, Game, attribute
 from huiyi.explain.units import Unit, phrases, units_of, without
@@ -13,6 +14,7 @@ from huiyi.explain.words import explain_words
 callable_package(__name__, explain)
 
 __all__ = [
-    "METHODS", "Attribution", "Corpus", "Game", "Search", "Unit", "attribute", "explain", "explain_words",
+    "BACKBONE_METHODS", "METHODS", "Attribution", "Corpus", "Game", "Inside", "Search", "Unit", "attribute", "explain",
+    "explain_words",
     "faithfulness", "influential_examples", "likeness", "nearest_examples", "phrases", "shapley", "units_of", "without",
 ]  # fmt: skip

@@ -7,7 +7,8 @@ from time import perf_counter
 
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.explain.faithfulness import faithfulness
-from huiyi.explain.tokens import METHODS, Game, Worth, attribute
+from huiyi.explain.gradients import BACKBONE_METHODS
+from huiyi.explain.tokens import METHODS, Game, Method, Worth, attribute
 from huiyi.explain.units import Cut, phrases, units_of
 from huiyi.values import Explanation, Word
 
@@ -25,6 +26,7 @@ def explain_words(
     method: str = "chains",
     seconds: float | None = None,
     seed: int = 0,
+    weigh: Method | None = None,
 ) -> Explanation:
     """Say what each word of a text added to the probability of a label.
 
@@ -37,6 +39,7 @@ def explain_words(
         method: How words are weighed, one of ``METHODS``.
         seconds: How long it may take.
         seed: Of random orders.
+        weigh: What weighs the words, where ``method`` is none of these but a name for it.
 
     Raises:
         OptionError: There is no such method, or no time at all.
@@ -49,15 +52,16 @@ def explain_words(
         >>> [(word.text, round(word.weight, 6)) for word in found.words][-1], found.faithfulness.sufficiency
         (('stolen', 0.5), 0.0)
     """
-    if method not in METHODS:
+    if weigh is None and method not in METHODS:
+        known = (*METHODS, *BACKBONE_METHODS)
         raise OptionError(
-            f"method {method!r} is not known; expected one of: {', '.join(METHODS)}.{did_you_mean(method, METHODS)}"
+            f"method {method!r} is not known; expected one of: {', '.join(known)}.{did_you_mean(method, known)}"
         )
     if seconds is not None and not seconds > 0:
         raise OptionError(f"{seconds:g} seconds are too few to explain anything; expected more than 0")
     until = inf if seconds is None else perf_counter() + seconds
     game = Game(text, phrases(text, units_of(text, cut), MOST_UNITS), worth, until=until)
-    found = attribute(game, method=method, seed=seed)
+    found = attribute(game, method=method, seed=seed, weigh=weigh)
     measured = faithfulness(game, found.order) if found.units else None
     return Explanation(
         task=task,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.perceive.encoders.onnx import OnnxEncoder
+from huiyi.perceive.encoders.replayed import Replayed
 from huiyi.perceive.text import TextPerceiver, said
 from huiyi.values import Ragged, Record, is_blank
 
@@ -51,6 +52,10 @@ class BackbonePerceiver:
     ) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.bool_]]:
         """Return vectors of shape (n, d), and which records have a text."""
         return TextPerceiver(prefix=self.name, encoder=self.encoder).perceive(records, tick=tick)
+
+    def replayed(self) -> Replayed:
+        """The backbone in torch, to be looked into."""
+        return Replayed(self.encoder)
 
     @property
     def hears_units(self) -> bool:

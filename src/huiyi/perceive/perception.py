@@ -47,6 +47,11 @@ class Perception:
         """The perceiver of that name."""
         return self._perceivers[name]
 
+    @property
+    def backbones(self) -> Mapping[str, BackbonePerceiver]:
+        """The transformers that hear texts, by signal."""
+        return {name: one for name, one in self._perceivers.items() if isinstance(one, BackbonePerceiver)}
+
     def add(self, name: str, perceiver: Perceiver) -> None:
         """See one thing more, with a perceiver that is ready."""
         self._perceivers[name] = perceiver

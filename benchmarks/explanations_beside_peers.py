@@ -1,0 +1,190 @@
+"""Our default way to weigh words beside captum's integrated gradients, SHAP, attention rollout and chance.
+
+Same model, same rows, same run; each may ask the model about as many texts as the default did of that row. ``captum``
+takes as many steps; each is a pass forth and one back. Words are measured deleted, which is what the default chooses
+by, and masked, which it never sees. SHAP runs twice: it deletes words, or masks them as its own masker does, and then
+sees what it is measured by. It is timed with the passes that it takes by itself, too.
+
+Models: ``fast`` and ``tuned``, as a whole; and ``backbone``, the tuned backbone with its own labels alone, which is all
+that gradients and attention can see of a model. The tuned one is trained once and kept in ``benchmarks/.models/``.
+
+It needs the extra ``explain``, and ``pip install shap==0.51.0``.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from explanations import MASK, explained, random_order, rows_of, worth_of
+from harness import HERE, run_cases
+
+import huiyi
+from huiyi import Model, TrainConfig
+from huiyi.explain import BACKBONE_METHODS, Game, Inside, Unit, attribute, faithfulness, units_of
+from huiyi.explain.tokens import Worth
+from huiyi.values import Record
+
+Ordered = Callable[[Game, int], "tuple[Sequence[int], int]"]
+"""A text and how many passes are left, to the places of its words and the passes that were taken."""
+
+MODELS = ("tuned", "backbone", "fast")
+FIGURES = ("comprehensiveness", "sufficiency", "masked_comprehensiveness", "masked_sufficiency", "passes", "ms")
+
+
+@cache
+def trained(effort: str) -> Model:
+    folder = HERE / ".models" / f"banking77-{effort}"
+    if not folder.is_dir():
+        huiyi.train(rows_of("banking77")[0], config=TrainConfig(effort=effort)).save(folder)
+    return huiyi.load(folder)
+
+
+class Alone:
+    """The tuned backbone of a model and its own labels."""
+
+    def __init__(self, model: Model) -> None:
+        backbones = model.perception.backbones
+        signal, head = model.skills[model.task.name].aligner.learnt_with(backbones)
+        self.perceiver, self.head = backbones[signal], head
+        self.replayed = self.perceiver.replayed()
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        """Probabilities, shape (n, k)."""
+        signals, _ = self.perceiver.perceive([Record(text=text) for text in texts])
+        (vectors,) = signals.values()
+        lines, bias = self.head.lines
+        odds = vectors @ lines.T + bias
+        told = np.exp(odds - odds.max(axis=1, keepdims=True))
+        return told / told.sum(axis=1, keepdims=True)
+
+    def inside(self, column: int) -> Inside:
+        return Inside(self.replayed, *self.head.lines, column)
+
+
+@cache
+def alone() -> Alone:
+    return Alone(trained("tuned"))
+
+
+def asked(model: str, text: str) -> tuple[Worth, int]:
+    """What a model says of the label that it would decide on, and the column of that label."""
+    if model != "backbone":
+        worth, label = worth_of(trained(model), text)
+        return worth, trained(model).task.names.index(label)
+    column = int(alone()([text])[0].argmax())
+    return lambda texts: alone()(texts)[:, column], column
+
+
+def by_shap(units: Sequence[Unit], worth: Worth, text: str, passes: int, *, mask: str) -> tuple[Sequence[int], int]:
+    """SHAP's partition explainer over the same words; ``passes`` of 0 leaves it its own budget."""
+    import shap
+
+    def tokenizer(given: str, return_offsets_mapping: bool = True) -> dict[str, Any]:
+        own = units if given == text else units_of(given)
+        return {"input_ids": [one.text for one in own], "offset_mapping": [(one.start, one.end) for one in own]}
+
+    count = 0
+
+    def told(texts: Sequence[str]) -> Any:
+        nonlocal count
+        count += len(texts)
+        return worth([str(one) for one in texts])
+
+    masker = shap.maskers.Text(tokenizer, mask_token=MASK, collapse_mask_token=False)
+    masker.mask_token = mask  # it takes no mask of nothing when it is made
+    explainer = shap.PartitionExplainer(told, masker)
+    options = {"max_evals": passes} if passes else {}
+    weights = explainer([text], silent=True, **options).values[0]
+    return [int(place) for place in np.argsort(-weights, kind="stable")], count
+
+
+def orders(model: str, text: str, row: int) -> Mapping[str, Ordered]:
+    """The ways to put the words of a text in order."""
+    worth, column = asked(model, text)
+
+    def ours(game: Game, passes: int) -> tuple[Sequence[int], int]:
+        found = attribute(game)
+        return found.order, found.passes
+
+    def chance(game: Game, passes: int) -> tuple[Sequence[int], int]:
+        return random_order(game, row).order, 0
+
+    def looking_in(method: str, game: Game, passes: int) -> tuple[Sequence[int], int]:
+        options = {"steps": passes} if method == "gradients" else {}
+        _, order = BACKBONE_METHODS[method](game, alone().inside(column), **options)
+        return order, passes if method == "gradients" else 1
+
+    found: dict[str, Ordered] = {
+        "chains": ours,
+        "shap, deleting": lambda game, passes: by_shap(game.units, worth, text, passes, mask=""),
+        "shap, masking": lambda game, passes: by_shap(game.units, worth, text, passes, mask=MASK),
+        "random": chance,
+    }
+    if model != "fast":
+        found |= {method: partial(looking_in, method) for method in BACKBONE_METHODS}
+    return found
+
+
+@cache
+def measured(model: str) -> Mapping[str, Mapping[str, float]]:
+    """Figures of each method over the same rows."""
+    figures: dict[str, list[tuple[float, ...]]] = {}
+    for row, text in enumerate(explained("banking77")):
+        units, (worth, _) = units_of(text), asked(model, text)
+        deleted, masked = Game(text, units, worth), Game(text, units, worth, mask=MASK)
+        budget = 0
+        for method, ordered in orders(model, text, row).items():
+            started = time.process_time()
+            order, passes = ordered(Game(text, units, worth), budget)
+            spent = 1000 * (time.process_time() - started)
+            budget = budget or passes
+            found = faithfulness(deleted, order), faithfulness(masked, order)
+            told = [figure for one in found for figure in (one.comprehensiveness, one.sufficiency)]
+            figures.setdefault(method, []).append((*told, passes, spent))
+    return {
+        method: {"rows": len(rows), **dict(zip(FIGURES, map(float, np.mean(rows, axis=0)), strict=True))}
+        for method, rows in figures.items()
+    }
+
+
+def timed(model: str) -> dict[str, float]:
+    """Milliseconds of an explanation of ours, and of SHAP with the passes that it takes by itself."""
+    spent = []
+    for text in explained("banking77"):
+        units, (worth, _) = units_of(text), asked(model, text)
+        started = time.process_time()
+        attribute(Game(text, units, worth))
+        between = time.process_time()
+        _, passes = by_shap(units, worth, text, 0, mask=MASK)
+        spent.append((1000 * (between - started), 1000 * (time.process_time() - between), passes))
+    ours, theirs, passes = map(float, np.mean(spent, axis=0))
+    return {"rows": len(spent), "ms": ours, "shap_ms": theirs, "shap_passes": passes, "share": ours / theirs}
+
+
+def main() -> None:
+    import captum  # noqa: F401  so that what is missing is said before the work
+    import shap  # noqa: F401
+
+    warnings.simplefilter("ignore")
+    cases: dict[str, Callable[[], Mapping[str, Any]]] = {}
+    for model in MODELS:
+        methods = (
+            "chains",
+            "shap, deleting",
+            "shap, masking",
+            *(() if model == "fast" else BACKBONE_METHODS),
+            "random",
+        )
+        for method in methods:
+            cases[f"{model}: {method}"] = lambda model=model, method=method: measured(model)[method]  # type: ignore[misc]
+        cases[f"{model}: time"] = partial(timed, model)
+    run_cases("explanations_beside_peers", cases, __doc__, key="what")
+
+
+if __name__ == "__main__":
+    main()
