@@ -139,8 +139,8 @@ class Shares:
         >>> design = Design(rng.normal(size=(400, 1)), np.array(["number"]), ("waiting",))
         >>> shares = Shares(2, rng)
         >>> shares.fit(design, (design.rows[:, 0] + rng.logistic(size=400) > 0).astype(np.intp))
-        >>> shares.predict(Design(np.array([[-2.0], [2.0]]), design.kinds, design.sources)).round(1).tolist()
-        [[0.8, 0.2], [0.0, 1.0]]
+        >>> shares.predict(Design(np.array([[-2.0], [2.0]]), design.kinds, design.sources)).round().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     def __init__(self, actions: int, rng: np.random.Generator) -> None:
@@ -475,17 +475,17 @@ def _growing(n: int, rng: np.random.Generator, *, stops: bool = True) -> dict[st
     pace, leaves, least = next(rest for most, *rest in _PACES if n < most)
     return {
         "learning_rate": pace,
-        "max_iter": 600 if stops else 50,
+        "max_iter": 1_500 if stops else 50,
         "max_leaf_nodes": leaves,
         "min_samples_leaf": least,
         "early_stopping": stops,
-        "n_iter_no_change": 10,
+        "n_iter_no_change": 30 if n < 20_000 else 10,
         "validation_fraction": min(0.15, 10_000 / n),
         "random_state": int(rng.integers(2**31)),
     }
 
 
-_PACES = ((20_000, 0.05, 4, 10), (100_000, 0.1, 16, 20), (math.inf, 0.2, 31, 100))
+_PACES = ((20_000, 0.05, 4, 5), (100_000, 0.1, 16, 20), (math.inf, 0.2, 31, 100))
 """Below so many rows: the learning rate of trees, their leaves, and the rows in each leaf at least."""
 
 
