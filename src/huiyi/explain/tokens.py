@@ -117,6 +117,11 @@ class Game:
         """Places of all words."""
         return frozenset(range(len(self.units)))
 
+    @property
+    def left(self) -> int:
+        """Passes that are left."""
+        return self._most_passes - self.passes
+
     def allows(self, passes: int) -> bool:
         """Whether so many passes more are allowed, and there is time. Once they are not, it did not suffice."""
         allowed = self.passes + passes <= self._most_passes and perf_counter() < self._until
@@ -227,7 +232,8 @@ def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], S
     while len(order) < STEPS * count and not 0 < ENOUGH * told_by_all <= told_so_far and game.allows(2 * LOOKED_AT):
         named = frozenset(order)
         looked_at = best(named)[:LOOKED_AT]
-        if not game.knows(asked(step(named, looked_at))) and len(order) + 1 < STEPS * count:
+        is_last = len(order) + 1 >= STEPS * count or game.left < 4 * LOOKED_AT + 2
+        if not game.knows(asked(step(named, looked_at))) and not is_last:
             # The step after this one is asked about in the same batch, as it will likely be.
             likely = named | {looked_at[0]}
             both = asked([*step(named, looked_at), *step(likely, best(likely)[: LOOKED_AT + 1])])
