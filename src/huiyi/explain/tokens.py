@@ -128,11 +128,6 @@ class Game:
         self.sufficed &= allowed
         return allowed
 
-    @property
-    def left(self) -> int:
-        """How many passes are left."""
-        return self._most_passes - self.passes
-
     def knows(self, sets: Sequence[frozenset[int]]) -> bool:
         """Whether all of the sets of words were asked about."""
         return all(some in self._known for some in sets)
@@ -236,9 +231,7 @@ def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], S
         if not game.knows(asked(step(named, looked_at))) and not is_last:
             # The step after this one is asked about in the same batch, as it will likely be.
             likely = named | {looked_at[0]}
-            both = asked([*step(named, looked_at), *step(likely, best(likely)[: LOOKED_AT + 1])])
-            if len(both) <= game.left:
-                game.gone(both)
+            game.gone(asked([*step(named, looked_at), *step(likely, best(likely)[: LOOKED_AT + 1])]))
         before, *told = telling(step(named, looked_at))
         for place, one in zip(looked_at, told, strict=True):
             seen[place].append(one - before)
