@@ -164,3 +164,9 @@ def test_files_are_read_by_their_endings(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="cannot be read"):
         read_model(tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize("name", [";", "->", "subgraph", "=", "]", "{", "node", '"', "a b"])
+def test_a_name_in_quotes_is_no_sign(name):
+    model = CausalModel.of(roles={name: "context", "solved": "outcome"})
+    assert parse_dot(as_dot(model)).roles == parse_dagitty(as_dagitty(model)).roles == model.roles

@@ -214,9 +214,10 @@ class _Parser:
             while self._peek() != "]":
                 if self._peek() == "":
                     self._fail("a bracket does not end", "']'")
-                name = self._next().text
-                if name in (",", ";"):
+                if self._peek() in (",", ";"):
+                    self.at += 1
                     continue
+                name = self._next().text
                 value = ""
                 if self._peek() == "=":
                     self.at += 1
@@ -247,7 +248,11 @@ class _Parser:
                     self.arrows.append((one, other) if way == "->" else (other, one))
 
     def _peek(self, ahead: int = 0) -> str:
-        return self.tokens[self.at + ahead].text if self.at + ahead < len(self.tokens) else ""
+        """What comes; what stood in quotes is in quotes, so that no name is taken for a sign."""
+        if self.at + ahead >= len(self.tokens):
+            return ""
+        token = self.tokens[self.at + ahead]
+        return f'"{token.text}"' if token.kind == "quoted" else token.text
 
     def _next(self) -> _Token:
         if self.at >= len(self.tokens):
