@@ -13,7 +13,7 @@ from huiyi.cause.log import Numbers
 MOST_FEATURES = 400
 """Products of two columns are features while all features are no more than so many."""
 
-_KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)  # a line beyond: few rows there would bend it anywhere
+_KNOTS = (0.0, 0.1, 0.35, 0.65, 0.9, 1.0)
 _MOST_BENT = 40  # columns that may bend
 _PRODUCTS_SCALE = 0.5  # lines first: a product costs four times what a line does
 _ROWS_FOR_KNOTS = 20_000
@@ -45,7 +45,6 @@ class Bends:
 
     Source:
         Natural cubic splines: Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, 5.2.1.
-        The places of the knots: Harrell, "Regression Modeling Strategies", 2015, 2.4.6.
     """
 
     def fit(self, design: Design, rng: np.random.Generator) -> None:

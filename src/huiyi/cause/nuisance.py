@@ -32,6 +32,9 @@ FOLDS = 5
 FOLDS_OF_MANY = 2
 MANY_ROWS = 50_000
 
+SLACK = 0.05
+"""How much less exact predictions may be, to be less drawn towards the mean. See ``Mean``."""
+
 _LEAST = 1e-4
 """No action is taken for less probable than this."""
 
@@ -146,7 +149,7 @@ def nuisances(
         said = [f"propensities by {shares.said}"]
         for code, name in enumerate(actions):
             took = np.flatnonzero(codes[train] == code)
-            mean = Mean(rng)
+            mean = Mean(rng, slack=SLACK)
             if not len(took):
                 took = np.arange(len(train))
             taken = Design(design.rows[took], design.kinds, design.sources)
@@ -193,7 +196,7 @@ def expected(
         covariates = Covariates(names, rng)
         own = None if groups is None else groups[train]
         design = covariates.fit(log.rows(train), values[train][:, None], own)
-        mean = Mean(rng)
+        mean = Mean(rng, slack=SLACK)
         mean.fit(design, values[train], own)
         told[rest] = mean.predict(covariates.of(log.rows(rest)))
         told[rest] += _leftover(log, covariates, mean, train, values, rest)
