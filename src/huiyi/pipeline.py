@@ -582,21 +582,25 @@ class Model:
         """The same model without the training texts. Neighbours cannot be shown then."""
         return self._with(examples=())
 
-    def acting(self, actor: Actor | None) -> Model:
-        """The same model with another policy, or with none."""
-        model = self._with()
-        model.actor = actor
-        return model
+    def acting(self, actor: Actor) -> Model:
+        """The same model with another policy."""
+        return self._with(actor=actor)
 
-    def _with(self, *, skills: Mapping[str, Skill] | None = None, examples: Sequence[Record] | None = None) -> Model:
-        """The same model with other skills or examples."""
+    def _with(
+        self,
+        *,
+        skills: Mapping[str, Skill] | None = None,
+        examples: Sequence[Record] | None = None,
+        actor: Actor | None = None,
+    ) -> Model:
+        """The same model with other skills or examples, or another policy."""
         return Model(
             self.perception,
             self.skills if skills is None else skills,
             summary=self.summary,
             examples=self.examples if examples is None else examples,
             reasoner=self.reasoner,
-            actor=self.actor,
+            actor=actor or self.actor,
             sha256=self.sha256,
         )
 

@@ -75,6 +75,40 @@ def test_a_graph_that_the_log_speaks_against_is_said_to_be(cells):
     assert any("An arrow or a hidden cause is missing" in notice for notice in study.notices)
 
 
+def test_a_column_that_the_action_cannot_change_is_tried_and_not_held_equal(cells):
+    rng = np.random.default_rng(7)
+    config = replace(QUICK, attempts=True, negative_control="shoes")
+    study = effect({**cells, "shoes": rng.normal(size=900)}, "reply", "score", against="mail", config=config)
+    assert study.identification.adjustment == ("hard",)
+    tried = {made.name: made.passed for made in study.refutations["call"]}
+    assert tried["negative control"] is True
+
+
+def test_what_follows_from_the_action_is_no_part_of_the_attempts(cells):
+    """An outcome that is made up must not follow what the action leads to, or a sound design alarms."""
+    rng = np.random.default_rng(8)
+    call = cells["reply"] == "call"
+    talk = 2.0 * call + rng.normal(size=900)
+    rows = {**cells, "talk": talk, "score": talk - 2 * cells["hard"] + 0.3 * rng.normal(size=900)}
+    model = CausalModel.of(
+        "hard -> reply -> talk -> score", "hard -> score", roles={"reply": "action", "score": "outcome"}
+    )
+    study = effect(rows, "reply", "score", against="mail", causal_model=model, config=replace(QUICK, attempts=True))
+    assert study.identification.adjustment == ("hard",)
+    assert all(made.passed for made in study.refutations["call"])
+
+
+def test_what_is_odd_is_said_where_a_mediator_or_an_instrument_tells_it_too():
+    rng = np.random.default_rng(1)
+    lot, mood = rng.integers(0, 2, 2000), rng.normal(size=2000)
+    call = (lot + mood + rng.normal(size=2000) > 0.5).astype(int)
+    score = np.where(rng.random(2000) < 0.1, np.nan, call + 2 * mood)
+    model = CausalModel.of("lot -> reply -> score", "reply <-> score", roles={"reply": "action", "score": "outcome"})
+    cells = {"lot": lot, "reply": np.where(call, "call", "mail"), "score": score}
+    study = effect(cells, "reply", "score", causal_model=model, config=QUICK)
+    assert any("is missing in" in notice for notice in study.notices)
+
+
 def test_what_is_not_there_is_named(cells):
     with pytest.raises(ColumnError, match="Did you mean 'reply'"):
         effect(cells, "repli", "score")

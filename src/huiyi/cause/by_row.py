@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from huiyi.cause.covariates import Covariates, Design
+from huiyi.cause.covariates import Covariates
 from huiyi.cause.learners import Mean, Shares
 from huiyi.cause.log import Categories, Log, Numbers
 from huiyi.cause.nuisance import Nuisances, Progress, columns, doubly_robust, known, nuisances
@@ -80,14 +80,14 @@ class EffectsOfRows:
 
         def learnt(rows: NDArray[np.bool_], values: Numbers) -> Mean:
             mean = Mean(rng)
-            mean.fit(_some(design, rows), values[rows], None if groups is None else groups[rows])
+            mean.fit(design.taking(rows), values[rows], None if groups is None else groups[rows])
             return mean
 
         told = np.empty((len(log), 3))  # of rows that were left out
         told[:, 0] = found.predictions[:, 1] - found.predictions[:, 0]
         for fold in np.unique(found.folds):
             rest, here = found.folds != fold, found.folds == fold
-            rows = _some(design, here)
+            rows = design.taking(here)
             share = found.propensities[here, 1]
             one, other = (learnt(rest & arm, imputed).predict(rows) for arm in (got, ~got))
             told[here, 1] = (1 - share) * one + share * other
@@ -161,10 +161,6 @@ def _of_two(log: Log, action: str, against: str) -> Log:
     got, other = actions.are(action), actions.are(against)
     which = np.flatnonzero(got | other)
     return replace(log.rows(which), actions=Categories((against, action), got[which].astype(np.intp)))
-
-
-def _some(design: Design, rows: NDArray[np.bool_]) -> Design:
-    return Design(design.rows[rows], design.kinds, design.sources)
 
 
 def _scores(found: Nuisances) -> Numbers:

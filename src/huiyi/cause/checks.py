@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from huiyi.cause.log import Categories, Column, Log, Numbers
+from huiyi.cause.log import Categories, Column, Log, Numbers, are_known
 from huiyi.errors import DataError
 
 FEWEST_ROWS = 20
@@ -46,7 +45,7 @@ def checked(log: Log, outcome: str) -> Log:
     if isinstance(ended, Categories):
         raise DataError(f"{log.source}: {outcome!r} holds names. Expected an outcome of numbers, or yes and no")
     _refuse(log, outcome, ended)
-    empty = tuple(name for name, column in log.context.items() if not _known(column).any())
+    empty = tuple(name for name, column in log.context.items() if not are_known(column).any())
     notices = [f"{log.source}: {name!r} is blank everywhere and was left out." for name in empty]
     log = log.without(*empty)
     notices += [*_missing(log, outcome, ended), *_rare(log), *_repeated(log), *_leaks(log, outcome, ended)]
@@ -148,7 +147,7 @@ def _codes(column: Column) -> Numbers:
 def _leaks(log: Log, outcome: str, ended: Numbers) -> Iterator[str]:
     """Name columns that tell the outcome so well that they were hardly known before it."""
     for name, column in log.context.items():
-        if column is not None and _told(column, ended) > LEAKS:
+        if _told(column, ended) > LEAKS:
             yield (
                 f"{log.source}: {name!r} tells {outcome!r} almost by itself. Was it known before the action? If not, "
                 "leave it out with --ignore: whatever follows the action hides what it does."
@@ -157,7 +156,7 @@ def _leaks(log: Log, outcome: str, ended: Numbers) -> Iterator[str]:
 
 def _told(column: Column, ended: Numbers) -> float:
     """The share of the outcome's variance that a column tells, by a line or by the mean of each name."""
-    known = _known(column) & np.isfinite(ended)
+    known = are_known(column) & np.isfinite(ended)
     if known.sum() < FEWEST_ROWS or (not isinstance(column, Categories) and column.ndim > 1):
         return 0.0
     values = ended[known]
@@ -172,11 +171,3 @@ def _told(column: Column, ended: Numbers) -> float:
         return 1 - float(np.var(values - means[codes]) / np.var(values))
     numbers = column[known]
     return 0.0 if np.ptp(numbers) == 0 else float(np.corrcoef(numbers, values)[0, 1] ** 2)
-
-
-def _known(column: Column) -> NDArray[np.bool_]:
-    """Which rows say anything, shape (n,)."""
-    if isinstance(column, Categories):
-        return np.asarray(column.codes >= 0, dtype=bool)
-    known = np.isfinite(column)
-    return known if known.ndim == 1 else np.asarray(known.all(axis=1), dtype=bool)

@@ -50,6 +50,10 @@ class Design:
         """How many rows."""
         return len(self.rows)
 
+    def taking(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Design:
+        """Some of the rows, by their places or by a mask."""
+        return Design(self.rows[which], self.kinds, self.sources)
+
 
 _Part: TypeAlias = Callable[[Column], tuple[Numbers, str]]
 """What turns a column into numbers of shape (m, w), and says what kind they are."""

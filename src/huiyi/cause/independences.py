@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import gammaincc
 
 from huiyi.cause.graph import Graph
-from huiyi.cause.log import Categories, Column, Log, Numbers
+from huiyi.cause.log import Categories, Column, Log, Numbers, are_known, rows_of
 from huiyi.cause.model import CausalModel
 from huiyi.cause.separation import minimal_separator
 
@@ -151,13 +150,13 @@ def _freed(model: CausalModel) -> Graph:
 
 def _compared(left: Column, right: Column, given: Sequence[Column]) -> tuple[int, float, float]:
     """Rows that know all, how much two columns go together given others, and how probable that is by chance."""
-    rows = np.flatnonzero(np.logical_and.reduce([_known(column) for column in (left, right, *given)]))
+    rows = np.flatnonzero(np.logical_and.reduce([are_known(column) for column in (left, right, *given)]))
     if len(rows) > _MOST_ROWS:
         rows = np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False)
     if len(rows) < FEWEST_ROWS:
         return len(rows), 0.0, 1.0
-    design = _design([_rows(column, rows) for column in given], len(rows))
-    one, other = (_left(_block(_rows(column, rows), _NAMES_COMPARED), design) for column in (left, right))
+    design = _design([rows_of(column, rows) for column in given], len(rows))
+    one, other = (_left(_block(rows_of(column, rows), _NAMES_COMPARED), design) for column in (left, right))
     if not one.shape[1] or not other.shape[1]:
         return len(rows), 0.0, 1.0
     products = (one[:, :, None] * other[:, None, :]).reshape(len(rows), -1)  # (n, left * right)
@@ -233,14 +232,6 @@ def _left(block: Numbers, design: Numbers | sparse.csr_array) -> Numbers:
     gram[np.diag_indices_from(gram)] += 1e-8 * np.trace(gram) / len(gram)
     rest = block - design @ np.linalg.solve(gram, design.T @ block)
     return np.asarray(rest[:, rest.std(axis=0) > 1e-6])
-
-
-def _known(column: Column) -> NDArray[np.bool_]:
-    return np.asarray(column.codes >= 0 if isinstance(column, Categories) else np.isfinite(column), dtype=bool)
-
-
-def _rows(column: Column, rows: NDArray[np.intp]) -> Column:
-    return column.rows(rows) if isinstance(column, Categories) else column[rows]
 
 
 def _holm(chances: Sequence[float]) -> list[float]:

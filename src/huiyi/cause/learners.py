@@ -103,7 +103,7 @@ class Mean:
         if len(values) < 2 * _PARTS or self.least == self.most or not design.rows.shape[1]:
             return
         some = _some(len(values), ROWS_TO_CHOOSE, self.rng)
-        chosen, told = _rows(design, some), values[some]
+        chosen, told = design.taking(some), values[some]
         parts = parts_of(len(some), _parts(some), self.rng, groups=None if groups is None else groups[some])
         asked: dict[str, _Learner] = {
             name: _Number(basis, self.rng, slack=self.slack)
@@ -123,7 +123,7 @@ class Mean:
         told = np.full(len(design), self.constant)
         for start in range(0, len(design), _ROWS_AT_ONCE):
             here = slice(start, start + _ROWS_AT_ONCE)
-            rows = _rows(design, here)
+            rows = design.taking(here)
             for _, weight, learner in self.learners:
                 told[here] += weight * (np.clip(learner.predict(rows), self.least, self.most) - self.constant)
         return told
@@ -171,7 +171,7 @@ class Shares:
         if np.count_nonzero(counts) < 2 or not design.rows.shape[1]:
             return
         some = _some(len(codes), ROWS_TO_CHOOSE, self.rng)
-        chosen, told = _rows(design, some), codes[some]
+        chosen, told = design.taking(some), codes[some]
         parts = parts_of(len(some), _parts(some), self.rng, codes=told, groups=None if groups is None else groups[some])
         asked: dict[str, _Learner] = {name: _Logistic(basis, self.actions, self.rng) for name, basis in _lines(design)}
         for name, basis in _likenesses(chosen, design, self.rng):
@@ -192,7 +192,7 @@ class Shares:
         told = np.tile(left * self.constant, (len(design), 1))
         for start in range(0, len(design), _ROWS_AT_ONCE):
             here = slice(start, start + _ROWS_AT_ONCE)
-            rows = _rows(design, here)
+            rows = design.taking(here)
             for _, weight, learner in self.learners:
                 told[here] += weight * learner.predict(rows)
         told /= told.sum(axis=1, keepdims=True)
@@ -286,7 +286,7 @@ class _Ridge:
         """Fit with what was chosen."""
         some = _some(len(targets), ROWS_FOR_LINES, self.rng)
         blocks = [some[start : start + _ROWS_AT_ONCE] for start in range(0, len(some), _ROWS_AT_ONCE)]
-        moments = _summed([_moments(self.basis.of(_rows(design, block)), targets[block]) for block in blocks])
+        moments = _summed([_moments(self.basis.of(design.taking(block)), targets[block]) for block in blocks])
         count, sums, squares, totals, products = moments
         self.centre, self.constants = sums / count, totals / count
         gram = squares - np.outer(sums, self.centre)
@@ -398,7 +398,7 @@ class _Logistic:
 
     def fit(self, design: Design, targets: NDArray[Any]) -> None:
         some = _some(len(targets), ROWS_FOR_SHARES, self.rng)
-        self.model = self._fitted(self.basis.of(_rows(design, some)) / self.scale, targets[some], self.place)
+        self.model = self._fitted(self.basis.of(design.taking(some)) / self.scale, targets[some], self.place)
 
     def predict(self, design: Design) -> Numbers:
         return _all_actions(self.model, self.basis.of(design) / self.scale, self.actions)
@@ -525,10 +525,6 @@ def _mixture(likelihoods: Numbers, rounds: int = 200) -> Numbers:
         weights = (joint / joint.sum(axis=1, keepdims=True)).mean(axis=0)
     weights[weights < _LEAST_WEIGHT] = 0.0
     return np.asarray(weights / weights.sum())
-
-
-def _rows(design: Design, which: NDArray[np.intp] | slice) -> Design:
-    return Design(design.rows[which], design.kinds, design.sources)
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -60,6 +60,24 @@ class Categories:
 Column: TypeAlias = Categories | Numbers
 
 
+def rows_of(column: Column, which: NDArray[np.intp] | NDArray[np.bool_]) -> Column:
+    """A column of some of the rows, by their places or by a mask."""
+    return column.rows(which) if isinstance(column, Categories) else column[which]
+
+
+def are_known(column: Column) -> NDArray[np.bool_]:
+    """Which rows say anything, shape (n,); of vectors those that say all.
+
+    Example:
+        >>> are_known(Categories.of(["call", None])).tolist(), are_known(np.array([[1.0, 2.0], [1.0, np.nan]])).tolist()
+        ([True, False], [True, False])
+    """
+    if isinstance(column, Categories):
+        return np.asarray(column.codes >= 0, dtype=bool)
+    known = np.isfinite(column)
+    return known if known.ndim == 1 else np.asarray(known.all(axis=1), dtype=bool)
+
+
 @dataclass(frozen=True, eq=False)
 class Log:
     """A table of n decisions. What each column is for has been said; nothing is assumed of what causes what.
@@ -124,15 +142,11 @@ class Log:
 
     def rows(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Log:
         """The log of some of the rows, by their places or by a mask."""
-
-        def some(column: Column) -> Column:
-            return column.rows(which) if isinstance(column, Categories) else column[which]
-
         return replace(
             self,
-            actions=some(self.actions),
+            actions=rows_of(self.actions, which),
             outcomes={name: column[which] for name, column in self.outcomes.items()},
-            context={name: some(column) for name, column in self.context.items()},
+            context={name: rows_of(column, which) for name, column in self.context.items()},
             propensities=None if self.propensities is None else self.propensities[which],
             units=None if self.units is None else self.units.rows(which),
             times=None if self.times is None else self.times[which],
@@ -144,4 +158,5 @@ class Log:
 
     def without(self, *names: str) -> Log:
         """The same log without some columns of context."""
-        return replace(self, context={name: column for name, column in self.context.items() if name not in names})
+        context = {name: column for name, column in self.context.items() if name not in names}
+        return replace(self, context=context, intent_name=None if self.intent_name in names else self.intent_name)

@@ -70,6 +70,17 @@ def mean_of(
     return Estimate(value, value - error * _inverse(z, skew), value - error * _inverse(-z, skew), error, level)
 
 
+def effective_rows(weights: NDArray[np.float64]) -> float:
+    """How many rows of equal weight would say as much: (Σw)² / Σw².
+
+    Example:
+        >>> effective_rows(np.array([1.0, 1.0, 1.0])), effective_rows(np.array([1.0, 0.0, 0.0]))
+        (3.0, 1.0)
+    """
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
 def _inverse(y: float, c: float) -> float:
     """The T at which g(T) is y."""
     return y if abs(c) < 1e-9 else 3 / c * (math.cbrt(1 + c * (y - c / 6)) - 1)

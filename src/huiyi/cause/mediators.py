@@ -287,6 +287,5 @@ def _fitted(
 ) -> Mean:
     """A mean fitted to some of the rows."""
     mean = Mean(rng)
-    some = Design(design.rows[rows], design.kinds, design.sources)
-    mean.fit(some, values[rows], None if groups is None else groups[rows])
+    mean.fit(design.taking(rows), values[rows], None if groups is None else groups[rows])
     return mean

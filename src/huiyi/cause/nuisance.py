@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from huiyi.cause.covariates import Covariates, Design, Leftover
+from huiyi.cause.covariates import Covariates, Leftover
 from huiyi.cause.learners import Mean, Shares, parts_of
 from huiyi.cause.log import Categories, Log, Numbers
 from huiyi.errors import DataError
@@ -152,8 +152,7 @@ def nuisances(
             mean = Mean(rng, slack=SLACK)
             if not len(took):
                 took = np.arange(len(train))
-            taken = Design(design.rows[took], design.kinds, design.sources)
-            mean.fit(taken, outcomes[train][took], None if own is None else own[took])
+            mean.fit(design.taking(took), outcomes[train][took], None if own is None else own[took])
             predictions[rest, code] = mean.predict(other)
             predictions[rest, code] += _leftover(log, covariates, mean, train[took], outcomes, rest)
             said.append(f"{outcome!r} after {name!r} by {mean.said}")

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huiyi.cause.log import Log, Numbers
-from huiyi.cause.means import mean_of
+from huiyi.cause.means import effective_rows, mean_of
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.values import Estimate
 
@@ -205,7 +205,7 @@ def value(logged: Logged, target: Numbers, *, method: Method = "dr", config: Val
     _check(logged, target, method)
     rows = np.arange(len(logged))
     weights = target[rows, logged.actions] / logged.propensities  # (n,)
-    effective = _effective(weights)
+    effective = effective_rows(weights)
     logging = mean_of(logged.rewards, units=logged.units, level=config.level)
     told = Value(method, len(logged), effective, logging, notices=tuple(_odd(logged, target, weights)))
     if refused := _refused(logged, target, effective, config):
@@ -310,7 +310,7 @@ def _few(logged: Logged, weights: Numbers, effective: float, config: ValueConfig
         return f"The effective sample is {effective:.0f} rows{_WIDE}"
     if not _are_shares(logged.rewards):
         return ""
-    seen = [_effective(weights[logged.rewards == outcome]) for outcome in (0.0, 1.0)]
+    seen = [effective_rows(weights[logged.rewards == outcome]) for outcome in (0.0, 1.0)]
     rarer = int(np.argmin(seen))
     if seen[rarer] < _FEW_OUTCOMES:
         return f"The outcome was {rarer} in an effective {seen[rarer]:.0f} rows{_WIDE}"
@@ -325,12 +325,6 @@ def _spread(logged: Logged, weights: Numbers) -> float:
 def _are_shares(rewards: Numbers) -> bool:
     """Whether all of them are 0 or 1."""
     return bool(np.isin(rewards, (0.0, 1.0)).all())
-
-
-def _effective(weights: Numbers) -> float:
-    """How many rows of equal weight would say as much."""
-    squares = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
 def _never(logged: Logged, target: Numbers) -> dict[str, float]:

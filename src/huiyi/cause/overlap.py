@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from huiyi.cause.checks import FEWEST_OF_AN_ACTION
 from huiyi.cause.log import Categories, Column, Log, Numbers
+from huiyi.cause.means import effective_rows
 
 LEAST_SHARE = 0.1
 """Fewer than this share of rows with overlap is none."""
@@ -91,8 +92,8 @@ def overlap(
     beside = of_action / (of_action + of_other)
     edges = np.linspace(0, 1, BINS + 1)
     effective = min(
-        _effective(1 / of_action[got & kept]) if estimand == "ATE" else float((got & kept).sum()),
-        _effective((1 if estimand == "ATE" else of_action[other & kept]) / of_other[other & kept]),
+        effective_rows(1 / of_action[got & kept]) if estimand == "ATE" else float((got & kept).sum()),
+        effective_rows((1 if estimand == "ATE" else of_action[other & kept]) / of_other[other & kept]),
     )
     asked = np.ones(len(log), dtype=bool) if estimand == "ATE" else got
     share = float(kept[asked].mean()) if asked.any() else 0.0
@@ -131,11 +132,6 @@ def least_propensity(n: int) -> float:
         (0.023, 0.0014)
     """
     return min(0.1, 5 / (math.sqrt(n) * math.log(max(n, 3))))
-
-
-def _effective(weights: Numbers) -> float:
-    """To how many rows of equal weight rows come: (Σw)² / Σw²."""
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def _told_apart(log: Log, action: str, against: str, adjust: tuple[str, ...]) -> str:

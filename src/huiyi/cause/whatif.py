@@ -23,9 +23,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from huiyi.cause.log import Categories, Column, Log, Numbers
+from huiyi.cause.log import Categories, Log, Numbers, are_known, rows_of
 from huiyi.cause.mechanisms import Mechanism, fitted, noise_behind, values_of
 from huiyi.errors import ColumnError, DataError, did_you_mean
 from huiyi.values import Estimate
@@ -316,26 +315,15 @@ def _mechanism(log: Log, name: str, causes: Sequence[str], names: Sequence[str],
     if isinstance(column, Categories) and np.count_nonzero(column.counts()) < 2:
         raise DataError(f"{log.source}: {name!r} is always the same, so how it comes about cannot be told")
     columns = {one: log.column(one) for one in causes}
-    known = np.flatnonzero(np.logical_and.reduce([_known(one) for one in (column, *columns.values())]))
+    known = np.flatnonzero(np.logical_and.reduce([are_known(one) for one in (column, *columns.values())]))
     if len(known) < FEWEST_ROWS:
         raise DataError(
             f"{log.source}: {len(known):,} rows have {name!r} and all it comes from. Expected at least {FEWEST_ROWS}"
         )
     if len(known) > MOST_ROWS:
         known = np.sort(rng.choice(known, MOST_ROWS, replace=False))
-    rows = {one: _rows(column, known) for one, column in columns.items()}
-    return fitted(name, names, values_of(_rows(column, known)), rows)
-
-
-def _rows(column: Column, which: NDArray[np.intp]) -> Column:
-    return column.rows(which) if isinstance(column, Categories) else column[which]
-
-
-def _known(column: Column) -> NDArray[np.bool_]:
-    """Which rows say anything, shape (n,)."""
-    if isinstance(column, Categories):
-        return np.asarray(column.codes >= 0, dtype=bool)
-    return np.asarray(np.isfinite(column.reshape(len(column), -1)).all(axis=1), dtype=bool)
+    rows = {one: rows_of(column, known) for one, column in columns.items()}
+    return fitted(name, names, values_of(rows_of(column, known)), rows)
 
 
 def _ordered(parents: Mapping[str, Sequence[str]], source: str) -> list[str]:

@@ -84,7 +84,19 @@ def effect(
     config = StudyConfig(estimand, method, attempts=attempts, negative_control=negative_control, seed=seed)
     with progress_bars() as progress:
         log = _log(
-            source, action, outcome, fields, text, intent, propensity, unit, time, outcome_time, ignore, where, progress
+            source,
+            action,
+            outcome,
+            progress,
+            fields=fields,
+            text=text,
+            intent=intent,
+            propensity=propensity,
+            unit=unit,
+            time=time,
+            outcome_time=outcome_time,
+            ignore=ignore,
+            where=where,
         )
         study = run(
             log,
@@ -151,7 +163,19 @@ def policy(
     model = None if into is None else load(into)
     with progress_bars() as progress:
         log = _log(
-            source, action, outcome, fields, text, intent, propensity, unit, time, outcome_time, ignore, where, progress
+            source,
+            action,
+            outcome,
+            progress,
+            fields=fields,
+            text=text,
+            intent=intent,
+            propensity=propensity,
+            unit=unit,
+            time=time,
+            outcome_time=outcome_time,
+            ignore=ignore,
+            where=where,
         )
         study = run(
             log,
@@ -209,7 +233,7 @@ def discover(
 
     language = asked_language(lang)
     with progress_bars() as progress:
-        log = _log(source, action, outcome, fields, "", intent, None, None, None, None, ignore, where, progress)
+        log = _log(source, action, outcome, progress, fields=fields, intent=intent, ignore=ignore, where=where)
         before = Knowledge.of_log(log)
         model = _model(known)
         found = run(
@@ -253,16 +277,17 @@ def _log(
     source: str,
     action: str,
     outcome: str,
+    progress: Callable[[str, int, int], None],
+    *,
     fields: str,
-    text: str,
     intent: str | None,
-    propensity: str | None,
-    unit: str | None,
-    time: str | None,
-    outcome_time: str | None,
     ignore: str,
     where: list[str] | None,
-    progress: Callable[[str, int, int], None],
+    text: str = "",
+    propensity: str | None = None,
+    unit: str | None = None,
+    time: str | None = None,
+    outcome_time: str | None = None,
 ) -> Log:
     """The log, by what the options say of its columns."""
     from huiyi.cause.table import Roles

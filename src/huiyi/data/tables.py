@@ -140,7 +140,7 @@ def build(sheets: Sequence[Sheet], columns: Columns, notices: Notices, *, needs_
     if needs_label and not labels:
         raise no_label(names, layout.text, source)
     _check_agreement(sheets, layout)
-    kept = _kept(sheets, columns.where, source)
+    kept = kept_rows(sheets, columns.where, source)
     records, rows = _records(sheets, kept, lambda sheet: RecordReader(sheet, layout, forms, notices), notices)
     if not records:
         raise DataError(f"{source}: every row is bad and was skipped. Read it without --skip-bad to see why.")
@@ -212,8 +212,12 @@ def _check_agreement(sheets: Sequence[Sheet], layout: Layout) -> None:
                 )
 
 
-def _kept(sheets: Sequence[Sheet], where: Mapping[str, str], source: str) -> list[Sequence[int]]:
-    """Indices of the rows in each sheet that have what ``where`` asks for."""
+def kept_rows(sheets: Sequence[Sheet], where: Mapping[str, str], source: str) -> list[Sequence[int]]:
+    """Indices of the rows in each sheet that have what ``where`` asks for.
+
+    Raises:
+        DataError: No row has it.
+    """
     kept: list[Sequence[int]] = [range(len(sheet.rows)) for sheet in sheets]
     for name, wanted in where.items():
         seen: dict[str, None] = {}

@@ -34,10 +34,10 @@ class StudyConfig:
 
     Attributes:
         estimand: Over whom: ``ATE``, everybody; ``ATT``, those who got the action.
-        method: How, one of ``huiyi.cause.METHODS``.
+        method: How, ``doubly robust`` or one of ``huiyi.cause.borrowed.METHODS``.
         level: How often an interval holds the truth.
         attempts: Whether to try to prove it wrong; that takes some times as long as the estimate.
-        negative_control: An outcome that the action cannot change: no effect on it must be found.
+        negative_control: A column that the action cannot change: no effect on it must be found. It is not held equal.
         seed: Of all that is drawn.
     """
 
@@ -130,7 +130,8 @@ def effect(
     for name in by:
         log.column(name)
     if causal_model is None:
-        model = assumed(log, outcome)
+        control = config.negative_control
+        model = assumed(log if control is None else log.without(control), outcome)
     else:
         said = mismatch(causal_model, log)
         log = replace(log, notices=(*log.notices, said)) if said else log
@@ -142,7 +143,8 @@ def effect(
     if found.strategy in ("back-door", "no effect"):
         told = asked.adjusted(by)
         return Study(log, outcome, model, found, told.effects, told.overlaps, *asked.doubted(told.effects), config)
-    effects = Effects(asked.otherwise(), notices=_not_by(by))
+    effects = asked.otherwise()
+    effects = replace(effects, notices=(*effects.notices, *_not_by(by)))
     return Study(log, outcome, model, found, effects, (), {}, {}, config)
 
 
@@ -214,7 +216,9 @@ class _Asked:
                 self.on_progress(f"trying to prove it wrong: {one.action}", done, total)
 
         control = self.config.negative_control
-        return refute(self.log, again, negative_control=control, seed=self.config.seed, progress=tell)
+        # What is neither held equal nor the control, such as an instrument, is no part of the design that is tried.
+        spare = [name for name in self.log.context if name not in (*self.found.adjustment, control)]
+        return refute(self.log.without(*spare), again, negative_control=control, seed=self.config.seed, progress=tell)
 
     def _estimated(
         self, log: Log, action: str | None, against: str | None, by: Sequence[str], on_progress: Progress | None
@@ -235,18 +239,18 @@ class _Asked:
             on_progress=on_progress,
         )
 
-    def otherwise(self) -> tuple[Effect, ...]:
+    def otherwise(self) -> Effects:
         """What each action does where holding columns equal is not the way, or why that cannot be told."""
         log = checked(self.log, self.outcome)
+        notices = log.notices[len(self.log.notices) :]
         log = log.rows(np.isfinite(log.outcomes[self.outcome]))
         found, config = self.found, self.config
         if found.strategy == "instrument":
             (instrument,) = found.instruments
-            return (
-                instrument_effect(
-                    log, self.outcome, instrument, adjust=found.adjustment, level=config.level, seed=config.seed
-                ),
+            told = instrument_effect(
+                log, self.outcome, instrument, adjust=found.adjustment, level=config.level, seed=config.seed
             )
+            return Effects((told,), notices=notices)
         refused = found.reason
         if found.strategy == "general":
             refused = (
@@ -254,7 +258,7 @@ class _Asked:
                 "what leads to both the action and the outcome, or a mediator through which all of the effect goes."
             )
         if found.strategy == "front-door":
-            return tuple(
+            through = tuple(
                 front_door_effect(
                     log,
                     self.outcome,
@@ -268,4 +272,6 @@ class _Asked:
                 )
                 for action, against in pairs_of(log, None, self.against)
             )
-        return untold(log, refused, outcome=self.outcome, against=self.against, estimand=config.estimand).overall
+            return Effects(through, notices=notices)
+        effects = untold(log, refused, outcome=self.outcome, against=self.against, estimand=config.estimand)
+        return replace(effects, notices=notices)

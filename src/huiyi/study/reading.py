@@ -13,8 +13,11 @@ import numpy as np
 from huiyi.cause.log import Log
 from huiyi.cause.table import Roles, log_of
 from huiyi.data.cells import spelled
+from huiyi.data.columns import Columns, check_named
 from huiyi.data.reading import sheets_of
-from huiyi.errors import ColumnError, DataError, did_you_mean
+from huiyi.data.sheet import Sheet
+from huiyi.data.tables import kept_rows
+from huiyi.errors import DataError
 from huiyi.values import Record
 
 if TYPE_CHECKING:
@@ -51,18 +54,13 @@ def read_log(
         >>> log.actions.names, log.outcomes["solved"].tolist()
         (('call', 'mail'), [1.0, 0.0])
     """
-    name, columns, notices = _columns(source)
-    columns = _where(columns, where, name)
+    name, columns, notices = _columns(source, where)
     if texts is None:
         texts, roles, said = _usual_texts(columns, roles, name)
         notices = (*notices, *said)
     vectors = {}
     for column in texts:
-        if column not in columns:
-            raise ColumnError(
-                f"{name} has no column {column!r}.{did_you_mean(column, columns)} Its columns: "
-                f"{', '.join(map(repr, columns))}. Name the right one with --text"
-            )
+        check_named(Columns(text=column), list(columns), name)
         vectors[column] = _meanings(columns[column], on_progress)
     log = log_of(columns, roles, vectors=vectors, source=name)
     return replace(log, notices=(*notices, *log.notices))
@@ -78,32 +76,34 @@ def _usual_texts(columns: Mapping[str, Any], roles: Roles, source: str) -> tuple
     return (), replace(roles, ignore=(*roles.ignore, "text")), [said]
 
 
-def _columns(source: Any) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
-    """What to call a source, its columns, and what was noticed while it was read."""
+def _columns(source: Any, where: Mapping[str, str]) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
+    """What to call a source, its columns in the rows that are asked for, and what was noticed while it was read."""
+    name: str
+    noticed: tuple[str, ...]
     if isinstance(source, Mapping):
-        return "the log", {str(name): np.asarray(cells) for name, cells in source.items()}, ()
-    sheets, notices = sheets_of(source)
-    names = dict.fromkeys(name for sheet in sheets for name in sheet.columns)
+        arrays: dict[str, Any] = {str(name): np.asarray(cells) for name, cells in source.items()}
+        rows = range(1, 1 + max(map(len, arrays.values()), default=0))
+        name, noticed, sheets = "the log", (), [Sheet("the log", None, arrays, rows)]
+    else:
+        sheets, notices = sheets_of(source)
+        name, noticed = notices.source, notices.sentences()
     if not any(len(sheet.rows) for sheet in sheets):
-        raise DataError(f"{notices.source} has no rows. Expected one row for each decision: log some first")
+        raise DataError(f"{name} has no rows. Expected one row for each decision: log some first")
+    names = list(dict.fromkeys(column for sheet in sheets for column in sheet.columns))
+    check_named(Columns(where=where), names, name)
+    if len(sheets) == 1 and not where:  # as it is: arrays stay arrays
+        return name, sheets[0].columns, noticed
+    kept = kept_rows(sheets, where, name)
+    empty = [[None] * len(sheet.rows) for sheet in sheets]
     columns = {
-        name: [cell for sheet in sheets for cell in sheet.columns.get(name, [None] * len(sheet.rows))] for name in names
+        column: [
+            sheet.columns.get(column, blank)[row]
+            for sheet, rows, blank in zip(sheets, kept, empty, strict=True)
+            for row in rows
+        ]
+        for column in names
     }
-    return notices.source, columns, notices.sentences()
-
-
-def _where(columns: Mapping[str, Any], where: Mapping[str, str], source: str) -> Mapping[str, Any]:
-    """The rows that have what is asked for."""
-    for name, wanted in where.items():
-        if name not in columns:
-            raise ColumnError(
-                f"{source} has no column {name!r}.{did_you_mean(name, columns)} Name the right one with --where"
-            )
-        kept = [place for place, cell in enumerate(columns[name]) if spelled(cell).strip() == wanted]
-        if not kept:
-            raise DataError(f"{source} has no row whose column {name!r} is {wanted!r}. Choose another with --where")
-        columns = {other: [cells[place] for place in kept] for other, cells in columns.items()}
-    return columns
+    return name, columns, noticed
 
 
 def _meanings(texts: Sequence[Any], on_progress: Callable[[str, int, int], None] | None) -> NDArray[np.float64]:
