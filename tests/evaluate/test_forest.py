@@ -24,7 +24,7 @@ def test_what_cannot_be_told_is_named_and_not_drawn():
 def test_an_interval_without_an_end_stays_on_the_paper():
     svg = forest([Twig("call", Estimate(1.0, -float("inf"), float("inf"), float("inf"))), CALL], "replies")
     assert "inf" not in re.sub(r"<title>.*?</title>", "", svg)
-    assert all(0 <= x <= 640 for x in places(svg, "line", "x1") + places(svg, "line", "x2"))
+    assert all(0 <= x <= 420 for x in places(svg, "line", "x1") + places(svg, "line", "x2"))
 
 
 def test_ticks_are_round_whatever_the_size():

@@ -10,9 +10,9 @@ from huiyi.evaluate.markup import one_line
 from huiyi.evaluate.plots import BLUE, GREY, ORANGE
 from huiyi.values import Estimate
 
-_WIDTH, _ROW, _TOP, _BOTTOM = 640, 30, 12, 34
-_NAMES, _RIGHT = 220, 24  # room for the names on the left, and beside the last number
-_CHARACTERS = 30  # of a name
+_WIDTH, _ROW, _TOP, _BOTTOM = 420, 40, 4, 28  # as wide as a phone, so that names and numbers can be read there
+_SIDE = 26  # room beside the first and the last number
+_CHARACTERS = 60  # of a name
 _TICKS = 5
 
 
@@ -53,12 +53,12 @@ def forest(twigs: Sequence[Twig], title: str) -> str:
 
     def left(value: float) -> float:
         value = min(max(value, low), high)  # an end may be infinite
-        return round(_NAMES + (value - low) / (high - low) * (_WIDTH - _NAMES - _RIGHT), 1)
+        return round(_SIDE + (value - low) / (high - low) * (_WIDTH - 2 * _SIDE), 1)
 
     bottom = height - _BOTTOM
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{one_line(title)}" '
-        'font-family="system-ui, sans-serif" font-size="13">',
+        'style="width:100%;max-width:36rem" font-family="system-ui, sans-serif" font-size="12">',
         f'<line x1="{left(0)}" x2="{left(0)}" y1="{_TOP}" y2="{bottom}" stroke-dasharray="4 4" style="stroke:{GREY}"/>',
     ]
     for tick in _ticks(low, high):
@@ -66,10 +66,10 @@ def forest(twigs: Sequence[Twig], title: str) -> str:
             f'<text x="{left(tick)}" y="{bottom + 20}" text-anchor="middle" style="fill:{GREY}">{tick:+,.10g}</text>'
         )
     for place, twig in enumerate(twigs):
-        top = _TOP + _ROW * place + _ROW / 2
+        above = _TOP + _ROW * place
+        top = above + _ROW - 10
         parts.append(
-            f'<text x="{_NAMES - 14}" y="{top + 4}" text-anchor="end" style="fill:currentColor">'
-            f"{one_line(twig.name, most=_CHARACTERS)}</text>"
+            f'<text x="0" y="{above + 14}" style="fill:currentColor">{one_line(twig.name, most=_CHARACTERS)}</text>'
         )
         if twig.naive is not None:
             parts.append(_dot(left(twig.naive), top, ORANGE, f"{twig.naive:+.4g}", 3.5))
