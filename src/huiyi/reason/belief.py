@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isclose
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from huiyi.errors import DataError
+from huiyi.reason.ask import AskConfig, Asker
 from huiyi.reason.evidence import Account, Evidence
 from huiyi.reason.facts import Fact, normal
 from huiyi.reason.proof import EVIDENCE, Proof, Step
@@ -39,12 +42,31 @@ class Belief:
         labels: The labels that the graph speaks of, in the order of the evidence's candidates.
         columns: Of these among all labels of the task.
         evidence: What findings say of them.
+        called: What a finding is called in a language; as the graph names it without.
     """
 
     task: str
     labels: tuple[str, ...]
     columns: NDArray[np.intp]
     evidence: Evidence
+    called: Callable[[str, str], str] | None = None
+
+    @cached_property
+    def asker(self) -> Asker:
+        """Asks for findings, and reads replies. Who decides knows when it is sure."""
+        return Asker(self.evidence, AskConfig(sure_enough=1.0), label=self.called)
+
+    def replied(self, finding: str, reply: str) -> dict[str, bool]:
+        """What a reply to the question about a finding says of it and of its values, in either language.
+
+        Raises:
+            DataError: The finding is not known, or the reply is none of the options.
+        """
+        try:
+            answer = self.asker.read(finding, reply, "zh")
+        except DataError:
+            answer = self.asker.read(finding, reply, "en")
+        return self.evidence.findings.states({finding: answer})
 
     def revise(self, probabilities: Array, states: Sequence[Mapping[str, bool]]) -> Array:
         """Probabilities once findings are known.

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError, did_you_mean
-from huiyi.reason.ask import AskConfig, Asker
 from huiyi.reason.belief import Belief, said_of
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.domain import Domain
 from huiyi.reason.evidence import Evidence
 from huiyi.reason.facts import Fact, Given, Key, Sources, Statements, normal, written
-from huiyi.reason.findings import Answer, Findings
+from huiyi.reason.findings import Findings
 from huiyi.reason.link import Linker
 from huiyi.reason.proof import Proof, Step, prove
 from huiyi.reason.replay import Weigher, replay
@@ -237,7 +236,7 @@ class Reasoner:
             return None
         evidence = Evidence.of(self.domain.facts, list(found), config)
         labels, columns = zip(*found.values(), strict=True)
-        return Belief(task.name, labels, np.array(columns, dtype=np.intp), evidence)
+        return Belief(task.name, labels, np.array(columns, dtype=np.intp), evidence, self.label)
 
     def hints(self, task: Task) -> dict[str, tuple[str, ...]]:
         """Texts that say what labels mean, by what the graph brings to each: its names, and those of its findings."""
@@ -284,6 +283,7 @@ class Reasoner:
     def _case(self, record: Record, given: list[Given]) -> Case:
         """What a record says, with the replies that it has to questions, which count more than all else."""
         asked: list[str] = []
+        replied: dict[str, bool] = {}
         for name, reply in record.answers.items():
             if name in self.domain.questions:
                 given = [one for one in given if one.fact.relation != name]
@@ -292,12 +292,11 @@ class Reasoner:
             for belief in self.beliefs.values():
                 if name in belief.evidence.findings:
                     asked.append(name)
-                    replied = belief.evidence.findings.states({name: self._replied(belief, name, reply)})
-                    said = [Given(said_of(finding, there), 1.0, REPLY) for finding, there in replied.items()]
-                    ways = (MENTIONS, DENIES, SUPPOSES)
-                    settled = {normal(Fact(way, (REQUEST, finding))) for finding in replied for way in ways}
-                    given = [*(one for one in given if normal(one.fact) not in settled), *said]
+                    replied |= belief.replied(name, reply)
                     break
+        settled = {normal(Fact(way, (REQUEST, finding))) for finding in replied for way in (MENTIONS, DENIES, SUPPOSES)}
+        given = [one for one in given if normal(one.fact) not in settled]
+        given += [Given(said_of(finding, there), 1.0, REPLY) for finding, there in replied.items()]
         day = record.time.date() if record.time else date.today()
         return Case(record, tuple(given), tuple(asked), day)
 
@@ -320,14 +319,6 @@ class Reasoner:
         """What a text means as a value of a relation: one of the options, or a thing of the graph, or the text."""
         option = self._trials.option(name, text, self.label) if name in self.domain.questions else None
         return self.known(text) if option is None else option
-
-    def _replied(self, belief: Belief, finding: str, reply: str) -> Answer:
-        """What a reply in either language says."""
-        asker = self._asker(belief)
-        try:
-            return asker.read(finding, reply, "zh")
-        except DataError:
-            return asker.read(finding, reply, "en")
 
     @contextmanager
     def _following(self, case: Case, more: Iterable[Given] = ()) -> Iterator[View]:
@@ -409,7 +400,7 @@ class Reasoner:
         if not prior.sum():
             return None
         asked = [name for name in case.asked if name in belief.evidence.findings]  # others are of other tasks
-        found = self._asker(belief).next(prior, states, asked=asked, language=language)
+        found = belief.asker.next(prior, states, asked=asked, language=language)
         if found.question is None or belief.task in self.domain.hidden or decision.question is None:
             return found.question
         shares = np.array([candidate.probability for candidate in decision.candidates])
@@ -418,9 +409,6 @@ class Reasoner:
         told = -float((shares * np.log2(np.maximum(shares, 1e-12))).sum())
         own, other = len(found.question.options), len(decision.question.options)
         return found.question if found.gain / np.log2(own + 1) > told / np.log2(other + 1) else None
-
-    def _asker(self, belief: Belief) -> Asker:
-        return Asker(belief.evidence, AskConfig(sure_enough=1.0), label=self.label)  # who decides knows when it is sure
 
     def conclude(self, case: Case, decisions: Mapping[str, Decision]) -> Conclusion:
         """What to do about a record, by what rules conclude from what it says and what was decided on it.
