@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from huiyi.align import HEADS, Aligner, SvmConfig, SvmHead, techniques_for
+from huiyi.align import HEADS, Aligner, Blend, PrototypesHead, SvmConfig, SvmHead, techniques_for
 from huiyi.align.aligner import FEW_ROWS, FOLDS, FOLDS_OF_FEW, _cross_fitted, _folds, _Lessons, _makes
+from huiyi.align.fuse import Fusion
 from huiyi.values import Context, Label, Record, Task
 
 TASK = Task("intent", "choice", tuple(map(Label, "abc")))
@@ -144,6 +145,29 @@ def test_each_signal_gets_the_techniques_that_suit_it(name: str, form: Any, tech
     for intents in (held_out, told):
         right = [[name in label for name in "abc"] for label in labels]
         assert ((intents.probabilities > 0.5) == right).all()
+
+
+def test_only_heads_that_count_for_a_record_tell_what_is_like_it() -> None:
+    labels = list("abc") * 10
+    signals, aligner = only("text", labels, np.asarray), Aligner()
+    aligner.fit(TASK, signals)
+    weights = dict.fromkeys(aligner.weights, 1.0)
+    row = signals.rows(np.array([0]))
+    aligner.fusion = Fusion(Blend(weights))
+    assert aligner.remember(row).pull is not None  # told by the kernel
+    aligner.fusion = Fusion(Blend(weights | {"text/kernel": 0.0}))
+    assert aligner.remember(row).pull is None
+    aligner.fusion = Fusion(Blend(dict.fromkeys(weights, 0.0)))
+    assert aligner.remember(row) is None
+
+
+def test_a_head_that_counts_only_where_others_are_not_heard_is_found_too() -> None:
+    labels = list("abc") * 10
+    head = PrototypesHead(prototypes=np.eye(3, dtype=np.float32), bias=np.zeros(3, np.float32))
+    aligner, _ = fitted(labels)
+    aligner._heads["text@intent/prototypes"] = head
+    assert aligner.learnt_with(["text@intent"]) == ("text@intent", head)
+    assert aligner.learnt_with(["image@intent"]) is None
 
 
 SIGNALS = {"kernel": np.asarray, "logistic": np.asarray, "svm": csr_array}

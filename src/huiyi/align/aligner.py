@@ -195,8 +195,9 @@ class Aligner:
     def remember(self, context: Context) -> Memory | None:
         """What a head remembers of the rows it learnt the text by, beside one record; None where none keeps them.
 
-        Heads that tell what each row's label counts come first, and of these the one that counts most. The rows are
-        those of the task that have a text, in the order they were learnt in; then texts that name labels.
+        Of the heads that count for the record, those that tell what each row's label counts come first, and of these
+        the one that counts most. The rows are those of the task that have a text, in the order they were learnt in;
+        then texts that name labels.
         """
         weights, _ = self.fusion.weights(context)
         keeping = [
@@ -205,6 +206,7 @@ class Aligner:
             if isinstance(head, KernelHead | LogisticHead | PrototypesHead)
             and source_of(signal_of(name)) == "text"
             and _present(context, name)[0]
+            and weights[name][0]
         ]
         if not keeping:
             return None
@@ -214,7 +216,7 @@ class Aligner:
     def learnt_with(self, signals: Collection[str]) -> tuple[str, PrototypesHead] | None:
         """Of some signals, the one whose own labels count most, and the head that was learnt with it."""
         found = [
-            (self.weights[name], signal_of(name), head)
+            (self.weights.get(name, 0.0), signal_of(name), head)  # some heads count only where others are not heard
             for name, head in self._heads.items()
             if isinstance(head, PrototypesHead) and signal_of(name) in signals
         ]
