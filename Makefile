@@ -12,7 +12,7 @@ demo: $(EXTRAS)
 	$(BIN)/huiyi demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 check: $(DEV)
 	$(BIN)/ruff format --check
