@@ -74,7 +74,7 @@ def random_order(game: Game, seed: int) -> Attribution:
     """Weights that know nothing."""
     weights = np.random.default_rng(seed).random(len(game.units))
     order = tuple(int(place) for place in np.argsort(-weights))
-    return Attribution(game.units, tuple(weights), order, 0.0, 0.0, 0, "random", True)
+    return Attribution(tuple(weights), order, 0.0, 0.0, 0, "random", True)
 
 
 @cache
