@@ -418,8 +418,8 @@ class Weighed(Generic[T]):
     All else of the record stays as it is while they are taken out.
 
     Attributes:
-        parts: Each with what it added to the probability. These sum to it, less ``without``, but for the method
-            ``occlusion``.
+        parts: Each with what it added to the probability. If it sufficed, these sum to it, less ``without``, but for
+            the method ``occlusion``.
         without: How probable the label would be if all of them were gone.
         method: How they were weighed.
         passes: How often the model was asked.

@@ -76,19 +76,17 @@ def explain_regions(
         >>> (best.left, best.top, best.right, round(best.weight, 6)), len(found.parts)
         ((0.0, 0.0, 0.125, 0.8), 19)
     """
-    coarse = grid(pictures)
-    first = _numbered(coarse, without, until)
-    looked = attribute(first, method="occlusion")
-    strongest = set(np.argsort([-abs(weight) for weight in looked.weights], kind="stable")[:CUT]) & set(
-        np.flatnonzero(looked.weights)
-    )
-    if not looked.sufficed:
-        strongest = set()
-    cells = [
-        cell for place, region in enumerate(coarse) for cell in (_cells(region, 2) if place in strongest else [region])
-    ]
-    found, order = _weighed(cells, without, method=method, until=until, seed=seed)
-    return replace(found, parts=tuple(found.parts[place] for place in order), passes=first.passes + found.passes)
+    cells = grid(pictures)
+    parts = _numbered(cells, without, until)
+    looked = attribute(parts, method="occlusion")
+    before = 0
+    if parts.allows(2 * (len(cells) + 3 * CUT) + 2):  # else the cells are what is known by then
+        strongest = sorted(range(len(cells)), key=lambda place: -abs(looked.weights[place]))[:CUT]
+        cut = {place for place in strongest if looked.weights[place]}
+        cells = [one for place, cell in enumerate(cells) for one in (_cells(cell, 2) if place in cut else [cell])]
+        before, parts = parts.passes, _numbered(cells, without, until)
+    found, order = _weighed(cells, parts, method, seed)
+    return replace(found, parts=tuple(found.parts[place] for place in order), passes=before + found.passes)
 
 
 def explain_stretches(
@@ -115,7 +113,7 @@ def explain_stretches(
         >>> [round(stretch.weight, 6) for stretch in found.parts]
         [0.0, 0.6, 0.0]
     """
-    return _weighed(stretches, without, method=method, until=until, seed=seed)[0]
+    return _weighed(stretches, _numbered(stretches, without, until), method, seed)[0]
 
 
 def _cells(region: Region, side: int) -> list[Region]:
@@ -136,11 +134,8 @@ def _numbered(some: Sequence[M], without: Without[M], until: float) -> Numbered:
     )
 
 
-def _weighed(
-    some: Sequence[M], without: Without[M], *, method: str, until: float, seed: int
-) -> tuple[Weighed[M], Sequence[int]]:
+def _weighed(some: Sequence[M], parts: Numbered, method: str, seed: int) -> tuple[Weighed[M], Sequence[int]]:
     """Weigh parts of media, and measure how far the weights can be trusted, where there is time; and their order."""
-    parts = _numbered(some, without, until)
     found = attribute(parts, method=method, seed=seed)
     measured = faithfulness(parts, found.order) if parts.allows(parts.count) else None
     weighed = tuple(replace(part, weight=weight) for part, weight in zip(some, found.weights, strict=True))

@@ -162,9 +162,10 @@ def occlusion(parts: Parts, rng: np.random.Generator) -> Weights:
     """What the whole text loses without each word; the same for all, where not each can be looked at."""
     count = parts.count
     whole, empty = parts.gone([frozenset(), parts.everyone])
-    if not parts.allows(count):
+    each = [frozenset([place]) for place in range(count)]
+    if not (parts.knows(each) or parts.allows(count)):
         return np.full(count, (whole - empty) / count), range(count)
-    weights = whole - parts.gone([frozenset([place]) for place in range(count)])
+    weights = whole - parts.gone(each)
     return weights, _falling(weights)
 
 
