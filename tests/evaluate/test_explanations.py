@@ -156,6 +156,12 @@ def test_parts_beside_words_are_told(model: Model, label: str, seen: Explanation
         assert "Taken together the parts of the recording speak against it" in panel
     said = for_person(model, decided(model, label, "act"), seen, language)
     assert ("image (bottom right)" if language == "en" else "图片（右下）") in said and not re.search(r"\d|%", said)
+    assert seen.regions is not None
+    second = tuple(replace(one, picture=1) for one in seen.regions.parts)
+    said = for_person(
+        model, decided(model, label, "act"), replace(seen, regions=replace(seen.regions, parts=second)), language
+    )
+    assert ("image" if language == "en" else "图片") in said and not re.search(r"\d|[(（]", said)
 
 
 def test_parts_that_could_not_be_told_apart_are_not_named(model: Model, label: str, seen: Explanation) -> None:

@@ -22,7 +22,7 @@ _MOST_WORDS = 12
 _TELLING = 0.25  # of the weight of the first word: words of less are not named to whom it concerns
 _MOST_TELLING = 3
 _LITTLE = 0.05  # a probability that all words together move by less
-_SOURCES = {"fields": "fields", "regions": "image", "stretches": "audio"}
+_SOURCES = {"fields": "fields", "image": "regions"}  # of which a part may be named to whom it concerns
 
 
 def for_person(model: Model, decision: Decision, explanation: Explanation, language: str) -> str:
@@ -178,8 +178,9 @@ def _source(source: str, explanation: Explanation, language: str) -> str:
     """A source for whom it concerns, with the part of it that spoke most for the label."""
     said, name = SAID[language], wording(language).sources.get(source, source)
     for kind, _, named in _beside_words(explanation, language):
-        if source == _SOURCES[kind] and named and named[0][1] > 0:
-            return said["detail"].format(name, named[0][0])
+        part, weight = named[0] if named else ("", 0.0)
+        if kind == _SOURCES.get(source) and weight > 0 and not any(map(str.isdigit, part)):
+            return said["detail"].format(name, part)
     return name
 
 
