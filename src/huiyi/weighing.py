@@ -114,7 +114,7 @@ class Beside:
                 )
             )
 
-        return explain_regions(pictures.count, without, method=method, until=until, seed=seed)
+        return explain_regions(pictures.count, without, is_slow=pictures.is_slow, method=method, until=until, seed=seed)
 
     def _stretches(self, recordings: Altered, told: Told, method: str, until: float, seed: int) -> Weighed[Stretch]:
         def without(sets: Sequence[Sequence[Stretch]]) -> NDArray[np.floating]:

@@ -52,6 +52,12 @@ def test_of_several_pictures_the_right_one_is_named() -> None:
     assert area(found.parts) == pytest.approx(3.0)
 
 
+def test_few_cells_where_each_look_takes_long() -> None:
+    found = explain_regions(1, two_spots, is_slow=True)
+    assert len(found.parts) == 9 and found.passes < 60 and found.sufficed
+    assert covers(found.parts[0], 0.3, 0.6) and covers(found.parts[-1], 0.1, 0.1)
+
+
 def test_grids_cover_all_pictures_with_few_cells() -> None:
     for pictures in (1, 2, 3, 7, 16, 40):
         cells = grid(pictures)

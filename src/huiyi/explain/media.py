@@ -38,12 +38,15 @@ CELLS = 16
 CUT = 4
 """Cells of these that are cut into four."""
 
+FEW_CELLS = 9
+"""Cells, none of them cut, where each look takes long."""
+
 MOST_STRETCHES = 8
 """Of all recordings of a record together: to hear one anew takes long."""
 
 
-def grid(pictures: int) -> list[Region]:
-    """Cells over all pictures of a record, none weighed yet; of many pictures each is one.
+def grid(pictures: int, cells: int = CELLS) -> list[Region]:
+    """About so many cells over all pictures of a record, none weighed yet; of many pictures each is one.
 
     Example:
         >>> len(grid(1)), len(grid(2)), len(grid(5)), len(grid(100))
@@ -51,19 +54,26 @@ def grid(pictures: int) -> list[Region]:
         >>> grid(1)[1]
         Region(picture=0, left=0.25, top=0.0, right=0.5, bottom=0.25, weight=0.0)
     """
-    side = max(1, round((CELLS / pictures) ** 0.5))
+    side = max(1, round((cells / pictures) ** 0.5))
     whole = [Region(picture, 0.0, 0.0, 1.0, 1.0, 0.0) for picture in range(pictures)]
     return [cell for region in whole for cell in _cells(region, side)]
 
 
 def explain_regions(
-    pictures: int, without: Without[Region], *, method: str = "chains", until: float = inf, seed: int = 0
+    pictures: int,
+    without: Without[Region],
+    *,
+    is_slow: bool = False,
+    method: str = "chains",
+    until: float = inf,
+    seed: int = 0,
 ) -> Weighed[Region]:
     """Say what each region of the pictures of a record added to the probability of a label, the most telling first.
 
     Args:
         pictures: How many there are.
         without: The model, for the label.
+        is_slow: Whether to ask it takes long: then there are few cells, and none is cut.
         method: How regions are weighed, one of ``METHODS``.
         until: When to stop asking, as ``perf_counter`` counts.
         seed: Of random orders.
@@ -76,6 +86,10 @@ def explain_regions(
         >>> (best.left, best.top, best.right, round(best.weight, 6)), len(found.parts)
         ((0.0, 0.0, 0.125, 0.8), 19)
     """
+    if is_slow:
+        cells = grid(pictures, FEW_CELLS)
+        found, order = _weighed(cells, _numbered(cells, without, until), method, seed)
+        return replace(found, parts=tuple(found.parts[place] for place in order))
     cells = grid(pictures)
     parts = _numbered(cells, without, until)
     looked = attribute(parts, method="occlusion")

@@ -64,6 +64,11 @@ class Altered:
         """How many media there are."""
         return len(self._media)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether to perceive one anew takes long: where it is read."""
+        return any(isinstance(perceiver, TranscriptPerceiver) for perceiver in self._perceivers.values())
+
     def without(self, sets: Sequence[Collection[Part]]) -> Context:
         """The record as it would be without each of some sets of parts, one row for each."""
         again = self._context.rows(np.zeros(len(sets), dtype=np.intp))
