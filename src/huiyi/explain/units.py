@@ -70,13 +70,18 @@ def without(text: str, units: Sequence[Unit], gone: Collection[int], mask: str =
         text: The text.
         units: Its units, in order.
         gone: Places of the units that are taken out.
-        mask: What stands where a unit was; with nothing, the blanks around it close up.
+        mask: What stands where a unit was; with nothing, the blanks around it close up, and signs that no unit is left
+            between go too.
 
     Example:
         >>> text = "My card was stolen!"
         >>> without(text, units_of(text), {1, 2}), without(text, units_of(text), {3}, mask="[MASK]")
         ('My stolen!', 'My card was [MASK]!')
+        >>> without(text, units_of(text), {0, 1, 2, 3})
+        ''
     """
+    if not mask and len(gone) == len(units):
+        return ""  # a mark that stands alone is not nothing to a model
     parts: list[str] = []
     place = 0
     for number, unit in enumerate(units):
