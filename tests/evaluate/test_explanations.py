@@ -8,7 +8,7 @@ import pytest
 
 from huiyi import Explanation, Model
 from huiyi.evaluate import for_agent, for_person, write_explanation
-from huiyi.values import Change, Counterfactual, Decision, Example, Faithfulness, Word
+from huiyi.values import Change, Counterfactual, Decision, Example, Faithfulness, Relabelling, Word
 
 TEXT = "My <b>card</b> was stolen, not lost"
 
@@ -92,3 +92,23 @@ def test_the_page_stands_alone(
     assert re.search(r"--blue\) 55%[^>]*>stolen<", page) and re.search(r"--orange\) 18%[^>]*>not<", page)
     text = re.sub(r"<[^>]*>", "", re.search(r"line-height:2\">(.*?)</p>", page)[1])  # type: ignore[index]
     assert text == "My &lt;b&gt;card&lt;/b&gt; was stolen, not lost"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_rows_to_relabel(model: Model, label: str, explanation: Explanation, tmp_path: Path, language: str) -> None:
+    def shown(found: Relabelling | None) -> tuple[str, str]:
+        told, decision = replace(explanation, relabelling=found), decided(model, label, "act")
+        write_explanation(model, decision, told, TEXT, tmp_path / "why.html", language=language)
+        return "\n".join(for_agent(model, decision, told, language)), (tmp_path / "why.html").read_text("utf-8")
+
+    rows = (Example("it <b>was</b> gone", (label,), 0.9, 0.2), Example("gone", ("other",), 0.5, 0.1))
+    for verified, known in (
+        (True, {"en": "fitted again to see", "zh": "已重新拟合"}),
+        (False, {"en": "estimate", "zh": "估计"}),
+    ):
+        panel, page = shown(Relabelling("loss", rows, 0.613, verified))
+        for said in (panel, page):
+            assert known[language] in said and "loss" in said and "61" in said
+        assert f"{label}: “it <b>was</b> gone”" in panel and "<b>was" not in page and "+0.200" in page
+    for said in shown(None):
+        assert "relabel" not in said and "labelled so" not in said and "标" not in said.replace("标签", "")

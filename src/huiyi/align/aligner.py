@@ -15,6 +15,7 @@ from huiyi.align.fuse import Fusion, fit_fusion, signal_of
 from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
 from huiyi.align.prototypes import PrototypesHead
+from huiyi.align.pulls import Pull, Pulls
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
@@ -212,6 +213,46 @@ class Aligner:
             return None
         *_, name, head = max(keeping, key=lambda one: one[:3])
         return head.remember(context.signals[signal_of(name)])
+
+    def pulls(self, context: Context) -> Pulls | None:
+        """How what is said of one record moves with the labels of the rows learnt from; None where no head tells.
+
+        Told by the heads of its text that are linear in these labels. The rows are those of ``remember``.
+        """
+        weights, _ = self.fusion.weights(context)
+        mixed, _ = self._mixed_and_clues(self._scores(context, nearest=False), context)
+        found = [
+            Pull(float(weights[name][0]), head, context.signals[signal_of(name)], pull)
+            for name, head in self._heads.items()
+            if isinstance(head, KernelHead)
+            and source_of(signal_of(name)) == "text"
+            and _present(context, name)[0]
+            and (pull := head.remember(context.signals[signal_of(name)]).pull) is not None
+        ]
+        return Pulls(self.fusion.usual, mixed[0], tuple(found)) if found else None
+
+    def relearnt(self, context: Context, names: Context | None = None, named: Sequence[int] = ()) -> Aligner:
+        """The same with heads that are fitted again on records, as ``fit`` does; only heads of what these hold.
+
+        How heads are blended, and what is in scope, stays as it is. What was learnt together with its signal stays too.
+        """
+        targets, groups = _targets(self.task, context)
+        described = np.asarray(named, dtype=np.intp)
+        targets = np.vstack([targets, np.eye(len(self.task.labels), dtype=np.float32)[described]])
+        groups = np.concatenate([groups, described])
+        again = Aligner()
+        again.task, again.fusion, again._scope, again._heads = self.task, self.fusion, self._scope, dict(self._heads)
+        for name, head in self._heads.items():
+            signal, present = context.signals[signal_of(name)], _present(context, name)
+            if not isinstance(head, KernelHead | LogisticHead | SvmHead) or not present.any():
+                continue
+            if names is not None:
+                signal = _stacked(signal, names.signals[signal_of(name)])
+                present = np.append(present, _present(names, name))
+            rows = np.flatnonzero(present)
+            again._heads[name] = HEADS[_technique(name)](several=head.several, config=head.config)
+            again._heads[name].fit(signal[rows], targets[rows], groups[rows])
+        return again
 
     def learnt_with(self, signals: Collection[str]) -> tuple[str, PrototypesHead] | None:
         """Of some signals, the one whose own labels count most, and the head that was learnt with it."""

@@ -313,7 +313,8 @@ def explain(
     if reader == "auditor":
         print(json.dumps(audit(model, record, about, method=method), ensure_ascii=False, indent=1))
         return
-    explanation = model.explain(record, about, method=method, seconds=seconds, counterfactual=reader == "agent")
+    is_told = reader == "agent" or as_json or html is not None  # whoever is told one sentence hears of no other text
+    explanation = model.explain(record, about, method=method, seconds=seconds, counterfactual=is_told)
     decision = model.decide(record, prove=model.reasoner is not None)
     decision = decision.tasks.get(explanation.task, decision)
     proofs = proofs_in_words(model, record, decision, language) if decision.proofs else []

@@ -8,6 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from huiyi.evaluate.markup import Column, isolated, one_line, section, table
+from huiyi.evaluate.relabellings import relabelling_in_words, relabelling_on_page
 from huiyi.evaluate.wording import wording
 from huiyi.storage import write_page
 
@@ -152,6 +153,7 @@ def for_agent(
     if explanation.is_disputed:
         lines.append(f"    {said['disputed']}")
     lines.append(f"  {_what_if(decision, explanation, said, language)}")
+    lines += [f"  {line}" for line in relabelling_in_words(explanation, language)]
     return [*lines, *proofs]
 
 
@@ -200,6 +202,7 @@ def write_explanation(
     warning = said["disputed"] if explanation.is_disputed else ""
     body += [_rows(said["near"], explanation.nearest, said, warning)] if explanation.nearest else []
     body += [_rows(said["influential"], explanation.influential, said, "")] if explanation.influential else []
+    body.append(relabelling_on_page(explanation, language))
     body.append(f"<p>{isolated(_what_if(decision, explanation, said, language), most=2000)}</p>")
     body += [f"<p>{isolated(line, most=1000)}</p>" for line in proofs if line]
     body.append(f'<p class="soft">{isolated(decision.model)} · {isolated(decision.version)}</p></article>')

@@ -6,6 +6,7 @@ from huiyi.explain.examples import influential_examples, nearest_examples
 from huiyi.explain.explain import explain
 from huiyi.explain.faithfulness import faithfulness, likeness
 from huiyi.explain.gradients import BACKBONE_METHODS, Inside
+from huiyi.explain.relabelling import fewest_rows
 from huiyi.explain.signals import shapley
 from huiyi.explain.tokens import METHODS, Attribution, Game, attribute
 from huiyi.explain.units import Unit, phrases, units_of, without
@@ -15,6 +16,6 @@ callable_package(__name__, explain)
 
 __all__ = [
     "BACKBONE_METHODS", "METHODS", "Attribution", "Corpus", "Game", "Inside", "Search", "Unit", "attribute", "explain",
-    "explain_words",
-    "faithfulness", "influential_examples", "likeness", "nearest_examples", "phrases", "shapley", "units_of", "without",
+    "explain_words", "faithfulness", "fewest_rows", "influential_examples", "likeness", "nearest_examples", "phrases",
+    "shapley", "units_of", "without",
 ]  # fmt: skip
