@@ -217,19 +217,28 @@ class Aligner:
     def pulls(self, context: Context) -> Pulls | None:
         """How what is said of one record moves with the labels of the rows learnt from; None where no head tells.
 
-        Told by the heads of its text that are linear in these labels. The rows are those of ``remember``.
+        Told by the heads of its text that are linear in these labels. The other heads of it move too, by less than in
+        proportion to how far apart they hold the labels: by the root of that, the rows that suffice are as many as when
+        heads are fitted again, or one or two more. The rows are those of ``remember``.
         """
         weights, _ = self.fusion.weights(context)
-        mixed, _ = self._mixed_and_clues(self._scores(context, nearest=False), context)
+        scores = self._scores(context, nearest=False)
+        mixed, _ = self._mixed_and_clues(scores, context)
+        loud = {
+            name: float(weights[name][0] * told.labels[0].std())
+            for name, told in scores.items()
+            if source_of(signal_of(name)) == "text"
+        }
         found = [
-            Pull(float(weights[name][0]), head, context.signals[signal_of(name)], pull)
+            Pull(name, float(weights[name][0]), head, context.signals[signal_of(name)], pull)
             for name, head in self._heads.items()
             if isinstance(head, KernelHead)
             and source_of(signal_of(name)) == "text"
             and _present(context, name)[0]
             and (pull := head.remember(context.signals[signal_of(name)]).pull) is not None
         ]
-        return Pulls(self.fusion.usual, mixed[0], tuple(found)) if found else None
+        told = sum(loud[part.name] for part in found)
+        return Pulls(self.fusion.usual, mixed[0], tuple(found), (sum(loud.values()) / told) ** 0.5) if told else None
 
     def relearnt(self, context: Context, names: Context | None = None, named: Sequence[int] = ()) -> Aligner:
         """The same with heads that are fitted again on records, as ``fit`` does; only heads of what these hold.

@@ -22,12 +22,14 @@ class Pull:
     """One head whose estimate is linear in the labels of its rows.
 
     Attributes:
+        name: Of the head.
         weight: What it counts in the blend.
         head: The head.
         signal: What it hears of the record, shape (1, d).
         pull: What the label of each row counts there, shape (m,). See ``Memory``.
     """
 
+    name: str
     weight: float
     head: KernelHead
     signal: Signal
@@ -36,17 +38,19 @@ class Pull:
 
 @dataclass(frozen=True, eq=False)
 class Pulls:
-    """All such heads, while what the others say stays as it is.
+    """All such heads, and how far the others go with them.
 
     Attributes:
         blend: Makes probabilities of log-odds.
         mixed: Log-odds of the labels as they are, shape (k,).
         parts: The heads; at least one.
+        share: By how much more the log-odds move than by these heads alone, 1 where no other hears the text.
     """
 
     blend: Blend
     mixed: Array
     parts: tuple[Pull, ...]
+    share: float
 
     @property
     def counts(self) -> NDArray[np.floating]:
@@ -56,7 +60,8 @@ class Pulls:
     def relabelled(self, sets: Sequence[Sequence[int]], columns: NDArray[np.intp], to: int) -> Array:
         """Probabilities of the labels if all rows of a set had one other label, for each of some sets.
 
-        Exact for the heads, but for their spread and the shares of the labels, which hardly move with a few rows.
+        Exact for these heads, but for their spread and the shares of the labels, which hardly move with a few rows; for
+        the others it is a guess.
 
         Args:
             sets: Places of rows.
@@ -75,6 +80,6 @@ class Pulls:
                     if columns[row] >= 0:
                         shifts[number, columns[row]] -= part.pull[row]
             told = part.head.moved(part.signal, np.vstack([np.zeros_like(self.mixed), shifts]))
-            mixed = mixed + part.weight * (told[1:] - told[0])
+            mixed = mixed + self.share * part.weight * (told[1:] - told[0])
         probabilities: Array = self.blend.probabilities(mixed)
         return probabilities

@@ -297,7 +297,14 @@ def explain(
     lang: Language = "en",
 ) -> None:
     """Why a decision is as it is: for whom it concerns, for whoever answers for it, or for an auditor."""
-    from huiyi.evaluate import audit, for_agent, for_person, proofs_in_words, write_explanation
+    from huiyi.evaluate import (
+        audit,
+        explanation_graph,
+        for_agent,
+        for_person,
+        proofs_in_words,
+        write_explanation,
+    )
     from huiyi.pipeline import load
 
     language = asked_language(lang)
@@ -322,7 +329,8 @@ def explain(
         heard = said or "\n".join(reading.text for reading in decision.readings.values())
         write_explanation(model, decision, explanation, heard, html, language=language, proofs=proofs)
     if as_json:
-        print(json.dumps(asdict(explanation), ensure_ascii=False))
+        graph = explanation_graph(model, decision, explanation, language)
+        print(json.dumps({**asdict(explanation), "graph": graph.to_dict()}, ensure_ascii=False))
         return
     lines = (
         [for_person(model, decision, explanation, language)]

@@ -7,6 +7,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from huiyi.evaluate.graph_drawing import SAID as OF_GRAPHS
+from huiyi.evaluate.graph_drawing import draw_graph, graph_in_words
+from huiyi.evaluate.graphs import explanation_graph
 from huiyi.evaluate.markup import Column, isolated, one_line, section, table
 from huiyi.evaluate.relabellings import relabelling_in_words, relabelling_on_page
 from huiyi.evaluate.wording import wording
@@ -147,6 +150,8 @@ def for_agent(
     if len(explanation.shares) > 1:
         lines.append(f"  {said['shares']}{_shares(explanation, language)}")
     lines += [f"  {line}" for line in _trust(explanation, said)]
+    rows = graph_in_words(explanation_graph(model, decision, explanation, language), language)
+    lines += [f"  {OF_GRAPHS[language]['title']}:", *(f"    {row}" for row in rows[1:] if explanation.words)]
     if explanation.nearest:
         lines.append(f"  {said['near']}:")
         lines += [f"    {', '.join(row.labels)}: “{' '.join(row.text.split())}”" for row in explanation.nearest]
@@ -199,6 +204,8 @@ def write_explanation(
     ), table([Column(said["word"], "wide"), Column(said["weight"], "number")], rows)))  # fmt: skip
     if len(explanation.shares) > 1:
         body.append(f"<p>{one_line(said['shares'] + _shares(explanation, language))}</p>")
+    picture = draw_graph(explanation_graph(model, decision, explanation, language), language)
+    body.append(section(OF_GRAPHS[language]["title"], picture, style="graph"))
     warning = said["disputed"] if explanation.is_disputed else ""
     body += [_rows(said["near"], explanation.nearest, said, warning)] if explanation.nearest else []
     body += [_rows(said["influential"], explanation.influential, said, "")] if explanation.influential else []
