@@ -193,12 +193,12 @@ class Aligner:
         mixed, _ = self._mixed_and_clues(self._scores(context, nearest=False), context)
         return self.fusion.usual.probabilities(mixed)
 
-    def remember(self, context: Context) -> Memory | None:
+    def remember(self, context: Context, without: int | None = None) -> Memory | None:
         """What a head remembers of the rows it learnt the text by, beside one record; None where none keeps them.
 
         Of the heads that count for the record, those that tell what each row's label counts come first, and of these
         the one that counts most. The rows are those of the task that have a text, in the order they were learnt in;
-        then texts that name labels.
+        then texts that name labels. ``without`` leaves out the label of one of them.
         """
         weights, _ = self.fusion.weights(context)
         keeping = [
@@ -212,7 +212,8 @@ class Aligner:
         if not keeping:
             return None
         *_, name, head = max(keeping, key=lambda one: one[:3])
-        return head.remember(context.signals[signal_of(name)])
+        signal = context.signals[signal_of(name)]
+        return head.remember(signal, without) if isinstance(head, KernelHead) else head.remember(signal)
 
     def pulls(self, context: Context) -> Pulls | None:
         """How what is said of one record moves with the labels of the rows learnt from; None where no head tells.
@@ -303,6 +304,20 @@ class Aligner:
         for name, options in config["heads"].items():
             self._heads[name] = HEADS[_technique(name)]()
             self._heads[name].from_arrays(of(name), options)
+
+    @property
+    def heads(self) -> Mapping[str, Head]:
+        """The heads that are listened to, by ``signal/technique``."""
+        return self._heads
+
+    def adds(self, context: Context) -> dict[str, Array]:
+        """What each signal adds to the log-odds of the labels of n records, shape (n, k)."""
+        weights, _ = self.fusion.weights(context)
+        found: dict[str, Array] = {}
+        for name, told in self._scores(context, nearest=False).items():
+            added = weights[name][:, None] * told.labels
+            found[signal_of(name)] = found.get(signal_of(name), 0) + added
+        return found
 
     @property
     def weights(self) -> Mapping[str, float]:

@@ -119,8 +119,10 @@ class KernelHead:
         told: Array = self._log(estimate) - self._log(self._prior if self.several else self._prior.mean())
         return told
 
-    def remember(self, signal: Signal) -> Memory:
+    def remember(self, signal: Signal, without: int | None = None) -> Memory:
         """The training rows beside one row z, shape (1, d), and what the label of each counts there.
+
+        ``without`` leaves out one of the rows: z itself, say, to hear what the head would tell had it not seen it.
 
         The estimate is linear in the labels: p(z) = ȳ + Σ_i h_i (y_i − ȳ), with h = (K + λI)⁻¹ K(·, z). The pull is h,
         solved among the nearest rows alone: exact where there are no more, and near to it where there are.
@@ -128,6 +130,7 @@ class KernelHead:
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
         similar = (self._prepared(signal) @ self._rows.T)[0]
         near = np.argpartition(-similar, min(_NEAR_ROWS, len(similar)) - 1)[:_NEAR_ROWS]
+        near = near[near != without] if without is not None else near
         kernel = self._kernel(self._rows[near], self._rows[near])
         np.fill_diagonal(kernel, 1 + self.config.noise)
         pull = np.zeros(len(similar))
