@@ -236,6 +236,7 @@ class Aligner:
             if isinstance(head, KernelHead)
             and source_of(signal_of(name)) == "text"
             and _present(context, name)[0]
+            and weights[name][0]
             and (pull := head.remember(context.signals[signal_of(name)]).pull) is not None
         ]
         told = sum(loud[part.name] for part in found)

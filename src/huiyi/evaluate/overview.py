@@ -135,7 +135,7 @@ class _Look:
     @property
     def is_exact(self) -> bool:
         """Whether a head is linear in words."""
-        return _WORDS in self.aligner.heads
+        return _WORDS in self.aligner.weights
 
     def words(self) -> _Weighed:
         """Words and what they add."""
@@ -170,7 +170,7 @@ class _Look:
         texts = [Record(text=name) for name in (*names, "")]
         (signal,) = self.model.perception["words"].perceive(texts)[0].values()
         told = self.aligner.heads[_WORDS].score(signal, nearest=False).labels
-        weights: NDArray[np.floating] = self.aligner.weights.get(_WORDS, 1.0) * (told[:-1] - told[-1])
+        weights: NDArray[np.floating] = self.aligner.weights[_WORDS] * (told[:-1] - told[-1])
         return weights
 
     def _missed(self, names: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
@@ -195,7 +195,7 @@ class _Look:
 
     def fields(self) -> _Weighed:
         """Values of fields, and what the heads of fields say of each alone, more than of an empty form."""
-        heads = {name: head for name, head in self.aligner.heads.items() if name.rpartition("/")[0] == _FIELDS}
+        heads = [name for name in self.aligner.weights if name.rpartition("/")[0] == _FIELDS]
         perceiver = self.model.perception[_FIELDS] if heads else None
         values: list[tuple[str, str | float]] = []
         if isinstance(perceiver, FieldsPerceiver):
@@ -208,9 +208,9 @@ class _Look:
         forms = [Record(fields={name: value}) for name, value in values]
         (signal,) = perceiver.perceive([*forms, Record()])[0].values()
         added = np.zeros((len(values), len(self.place)))
-        for name, head in heads.items():
-            told = head.score(signal, nearest=False).labels
-            added += self.aligner.weights.get(name, 1.0) * (told[:-1] - told[-1])
+        for name in heads:
+            told = self.aligner.heads[name].score(signal, nearest=False).labels
+            added += self.aligner.weights[name] * (told[:-1] - told[-1])
         names = [f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}" for name, value in values]
         return _Weighed(names, added, None)
 
