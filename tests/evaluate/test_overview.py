@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def test_too_little_time_is_said() -> None:
     assert "too little time" in overview_in_words(found)[-1]
     with pytest.raises(OptionError, match="expected more than 0"):
         overview(model, seconds=0)
+
+
+def test_of_many_rows_each_label_has_its_share(counted: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("huiyi.evaluate.overview"), "MOST_ROWS", 4)
+    in_order = sorted(counted.examples, key=lambda record: record.labels["intent"])
+    found = overview(counted._with(examples=in_order))
+    assert found.rows == 4 and found.sufficed
+    assert all(one.signals for one in found.labels)
 
 
 def test_pairs_that_are_mixed_up_and_the_words_between_them() -> None:

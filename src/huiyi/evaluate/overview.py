@@ -97,8 +97,7 @@ class _Look:
         self.records = [
             one for one in model.examples if not is_blank(one.text) and self.place.keys() & {*one.labels_of(task.name)}
         ]
-        step = max(1, len(self.records) // MOST_ROWS)
-        self.sample = _by_turns(self.records[::step][:MOST_ROWS], task.name)
+        self.sample = _by_turns(self.records, task.name)[:MOST_ROWS]
         self.sufficed, self.looked_at = True, 0
         self.added: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self.taken: Counter[tuple[str, str]] = Counter()
