@@ -2,6 +2,9 @@
 
 Words are weighed on test rows by each method; sampled orders take at least as many passes as the default takes on the
 same row. All methods are measured with the words deleted and with them masked; the default chooses by deletion.
+
+Of skin pictures with form fields, the region that is named first is painted over, and beside it, one at a time, other
+regions of its size that are drawn at random; in the mean colour, which is how regions are weighed, and in grey.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,14 +23,17 @@ from unittest.mock import patch
 
 import numpy as np
 from harness import Pair, load, run_cases
+from sources import CASES, read
 
 import huiyi
-from huiyi import Model
+from huiyi import Model, TrainConfig
 from huiyi.errors import HuiyiError
 from huiyi.evaluate import audit
 from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
+from huiyi.perceive import PICTURES
+from huiyi.perceive import altered as altering
 from huiyi.pipeline import REFIT_ROWS
-from huiyi.values import Record
+from huiyi.values import Explanation, Record
 
 MASK = "[MASK]"
 FEWER = 12  # the same of models that are trained many times
@@ -34,6 +41,7 @@ FEW = 5  # of the training rows one in so many teaches the models that only sani
 ARTEFACT = "zorblax"
 PLANTED = "card_arrival"
 RELABELLED = 20  # decisions, each tried by training a model from the start
+PICTURES_SHOWN, OTHERS = 100, 10  # explained, evenly spread; random regions of each
 
 IN_ANOTHER_PROCESS = """
 import json, sys
@@ -78,7 +86,7 @@ def random_order(game: Game, seed: int) -> Attribution:
     """Weights that know nothing."""
     weights = np.random.default_rng(seed).random(len(game.units))
     order = tuple(int(place) for place in np.argsort(-weights))
-    return Attribution(game.units, tuple(weights), order, 0.0, 0.0, 0, "random", True)
+    return Attribution(tuple(weights), order, 0.0, 0.0, 0, "random", True)
 
 
 @cache
@@ -298,6 +306,81 @@ def replayed() -> dict[str, Any]:
     return {"rows": len(texts), "identical": int(done.stdout) / len(texts), "changed_byte_refused": is_refused}
 
 
+def regions() -> dict[str, float]:
+    """Whether the region named first counts more than others of its size, and whether all adds up."""
+    case = CASES["mm_ham10000"]
+    train, test = read(case, split="train"), read(case, split="test").records
+    model, rng = huiyi.train(train, config=TrainConfig(signals=("image", "fields"))), np.random.default_rng(0)
+    records = test[:: len(test) // PICTURES_SHOWN][:PICTURES_SHOWN]
+    model.explain(records[0])
+    figures: dict[str, list[float]] = {}
+    for record in records:
+        started, worked = time.perf_counter(), time.process_time()
+        found = model.explain(record)
+        spent = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - worked}
+        assert found.regions is not None and found.fields is not None and found.regions.faithfulness is not None
+        nothing = model.explain(Record(), found.label, counterfactual=False).probability
+        row = {
+            "shares_off_by": abs(sum(found.shares.values()) - (found.probability - nothing)),
+            "regions_off_by": abs(sum(one.weight for one in found.regions.parts) - found.probability
+                                  + found.regions.without),
+            "fields_off_by": abs(sum(one.weight for one in found.fields.parts) - found.probability
+                                 + found.fields.without),
+            "comprehensiveness": found.regions.faithfulness.comprehensiveness,
+            "sufficiency": found.regions.faithfulness.sufficiency,
+            "passes": found.regions.passes,
+            **spent,
+        }  # fmt: skip
+        for name, paint in {"": altering.painted, "grey_": greyed}.items():
+            lost, lost_others = deleted(model, record, found, rng, paint)
+            row |= {f"{name}top_lost": lost, f"{name}random_lost": lost_others.mean()}
+            row |= {f"{name}top_over_random": lost > lost_others.mean()}
+        for name, value in row.items():
+            figures.setdefault(name, []).append(float(value))
+    worst = {name: max(figures.pop(name)) for name in list(figures) if name.endswith("_off_by")}
+    return {"rows": len(records), **worst, **{name: float(np.mean(values)) for name, values in figures.items()}}
+
+
+def deleted(
+    model: Model, record: Record, found: Explanation, rng: np.random.Generator, paint: Callable[..., Any]
+) -> tuple[float, Any]:
+    """What the probability loses without the region named first, and without each of some others of its size."""
+    assert found.regions is not None
+    top = found.regions.parts[0]
+    side = round(1 / (top.right - top.left))
+    places = [(column / side, row / side, (column + 1) / side, (row + 1) / side)
+              for row in range(side) for column in range(side)]  # fmt: skip
+    own = (top.left, top.top, top.right, top.bottom)
+    others = [place for place in places if place != own]
+    drawn = [others[number] for number in rng.choice(len(others), OTHERS, replace=False)]
+    context = model.perceive([record])
+    pictures = model.perception.altered(context, PICTURES)
+    assert pictures is not None
+    with patched(paint):
+        without = pictures.without([[], [(0, own)], *([(0, place)] for place in drawn)])
+    told = model.align(without).probabilities[:, model.task.names.index(found.label)]
+    return float(told[0] - told[1]), told[0] - told[2:]
+
+
+@contextmanager
+def patched(paint: Callable[..., Any]) -> Iterator[None]:
+    """Painting over by something else."""
+    usual, altering.painted = altering.painted, paint
+    try:
+        yield
+    finally:
+        altering.painted = usual
+
+
+def greyed(pixels: Any, places: Sequence[tuple[float, ...]]) -> Any:
+    """A picture with some of its regions in the middle grey."""
+    found = pixels.copy()
+    height, width = pixels.shape[:2]
+    for left, top, right, bottom in places:
+        found[round(top * height) : round(bottom * height), round(left * width) : round(right * width)] = 128
+    return found
+
+
 def main() -> None:
     cases: dict[str, Callable[[], Mapping[str, Any]]] = {}
     for data in ("banking77", "kuake_qic"):
@@ -314,6 +397,7 @@ def main() -> None:
         "banking77, rows to relabel, tried": lambda: relabelled(REFIT_ROWS),
         "banking77, rows to relabel, estimated": lambda: relabelled(0),
         "banking77, replay": replayed,
+        "mm_ham10000, regions": regions,
     }
     run_cases("explanations", cases, __doc__, key="what")
 

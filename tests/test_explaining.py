@@ -1,14 +1,19 @@
 """Explanations of a model's decisions: what they say, whatever the record holds, and that they change nothing."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import huiyi
 from huiyi import Label, Model, Record, Task, TrainConfig
 from huiyi.errors import DataError, OptionError
+from huiyi.evaluate import audit, replay_audit
+from huiyi.perceive.encoders.onnx_pictures import OnnxPictureEncoder
+from huiyi.values import Media
 
 TEXT = "how much is a bed to Whitecliff on the night train"
 
@@ -138,3 +143,91 @@ def test_explaining_changes_nothing_and_repeats(model: Model) -> None:
 def test_what_cannot_be_explained(model: Model, given: Any) -> None:
     with pytest.raises(DataError, match=r"expected a text or a huiyi\.Record"):
         model.explain(given)
+
+
+class Corners(OnnxPictureEncoder):
+    """Says how bright each quarter of a picture is."""
+
+    def __init__(self) -> None:
+        super().__init__("corners", b"corners", side=16, width=4)
+
+    def _features(self, batch: np.ndarray) -> np.ndarray:
+        means = batch.reshape(-1, 2, 8, 2, 8, 3).mean(axis=(2, 4, 5)).reshape(-1, 4) / 255
+        found: np.ndarray = means.astype(np.float32)
+        return found
+
+
+def lit(folder: Path, name: str, corner: int, seed: int) -> Media:
+    """A dark picture, one quarter of which is bright."""
+    pixels = np.random.default_rng(seed).integers(60, size=(32, 32, 3), dtype=np.uint8)
+    row, column = divmod(corner, 2)
+    pixels[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] += 180
+    Image.fromarray(pixels).save(folder / f"{name}.png")
+    return Media(path=folder / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def looking(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Trained on pictures, words and fields: the bright quarter tells all, a field a little."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rows = [
+        Record(
+            text=f"see here {i}",
+            fields={"side": "back" if label == "dent" and i % 2 else "front", "number": i},
+            images=(lit(folder, f"{label}{i}", corner, i),),
+            labels={"intent": label},
+        )
+        for i in range(12)
+        for label, corner in (("scratch", 0), ("dent", 3), ("stain", 1))
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huiyi.perceive.image.efficientnet_lite0", Corners)
+        model = huiyi.train(rows, config=TrainConfig(signals=("words", "image", "fields")))
+    return model
+
+
+def test_regions_and_fields_of_a_record(looking: Model, tmp_path: Path) -> None:
+    record = Record(text="see here", fields={"side": "front", "number": ""}, images=(lit(tmp_path, "new", 3, 99),))
+    found = looking.explain(record)
+    assert found.label == "dent" and found.fields is not None and found.regions is not None
+    column = looking.task.names.index("dent")
+    assert found.probability == pytest.approx(float(told(looking, record)[column]), abs=1e-6)
+    for weighed in (found.fields, found.regions):
+        total = sum(part.weight for part in weighed.parts)
+        assert total + weighed.without == pytest.approx(found.probability, abs=1e-6)
+    assert [entry.name for entry in found.fields.parts] == ["side"]  # a field that says nothing is not there
+    gone = told(looking, Record(text="see here", images=record.images))
+    assert found.fields.without == pytest.approx(float(gone[column]), abs=1e-6)
+    first = found.regions.parts[0]
+    assert first.left >= 0.5 and first.top >= 0.5 and first.weight > 0.01
+    assert found.stretches is None
+    assert looking.explain(record) == found
+    assert looking.decide(record).explanation is None
+
+
+def test_a_record_with_none_of_it(looking: Model, sourced: Model) -> None:
+    found = looking.explain("see here")
+    assert (found.fields, found.regions, found.stretches) == (None, None, None)
+    several = sourced.explain(Record(text="late", fields={"plan": "gold"}))
+    assert several.fields is not None and several.regions is None
+
+
+def test_time_is_shared_out(looking: Model, tmp_path: Path) -> None:
+    record = Record(text="see here", fields={"side": "back"}, images=(lit(tmp_path, "new", 3, 99),))
+    found = looking.explain(record, seconds=1e-6)
+    assert found.fields is not None and found.regions is not None
+    assert not (found.sufficed or found.fields.sufficed or found.regions.sufficed)
+    assert looking.explain(record, seconds=60).regions == looking.explain(record).regions
+    for seconds in (0, -1, float("nan")):
+        with pytest.raises(OptionError, match="expected more than 0"):
+            looking.explain(record, seconds=seconds)
+
+
+def test_auditors_records_hold_regions(looking: Model, tmp_path: Path) -> None:
+    looking.save(tmp_path / "model")
+    record = Record(text="see here", fields={"side": "back"}, images=(lit(tmp_path, "new", 3, 99),))
+    kept = json.loads(json.dumps(audit(looking, record)))
+    assert kept["decision"]["explanation"]["regions"]["parts"][0]["left"] >= 0.5
+    assert replay_audit(looking, kept) == ()
+    kept["decision"]["explanation"]["regions"]["parts"][0]["weight"] += 1e-9
+    assert replay_audit(looking, kept)[0].startswith("decision.explanation.regions.parts[0].weight")

@@ -49,13 +49,14 @@ from huiyi.values import (
     is_blank,
     source_of,
 )
+from huiyi.weighing import Beside, Turns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from huiyi.cause.actor import Actor
+    from huiyi.explain import Game, Weights
     from huiyi.explain.gradients import Reads
-    from huiyi.explain.tokens import Method
     from huiyi.values import Reading, Signal, TaskKind
 
     _Remembered = tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None]
@@ -343,17 +344,18 @@ class Model:
         seed: int = 0,
         counterfactual: bool = True,
     ) -> Explanation:
-        """Why is a label as probable as it is? The words that made it so.
+        """Why is a label as probable as it is? The words that made it so, the fields, and parts of what came along.
 
-        All that the record has beside its text stays as it is while words are taken out. Where knowledge has a part in
-        the decision, it has its part in what is explained too.
+        All else that the record has stays as it is while some of it is taken out. Where knowledge has a part in the
+        decision, it has its part in what is explained too.
 
         Args:
             record: A record or text.
             about: The label to explain, of any task; the one decided on where none is named.
-            method: How words are weighed, one of ``huiyi.explain.METHODS``; where a backbone was tuned, also one of
+            method: How words, regions of pictures and stretches of recordings are weighed, one of
+                ``huiyi.explain.METHODS``; where a backbone was tuned, words also by one of
                 ``huiyi.explain.BACKBONE_METHODS``, which need the extra ``explain`` and speak of the backbone alone.
-            seconds: How long words may be weighed. When it is over, the best so far is told, and said to be.
+            seconds: How long weighing may take. When it is over, the best so far is told, and said to be.
             seed: Of random orders.
             counterfactual: Whether to look for a small change of words that changes the decision, and for a few
                 training rows whose other label does. It takes longer than all the rest.
@@ -361,7 +363,8 @@ class Model:
         Raises:
             OptionError: The model has no such label, or tells spans alone; or there is no such method, or none for it.
             MissingExtraError: The method needs the extra ``explain``.
-            DataError: It is neither a record nor a text, or its text is longer than any that was said.
+            DataError: It is neither a record nor a text, its text is longer than any that was said, or a picture or a
+                recording cannot be read.
 
         Example:
             >>> import huiyi
@@ -377,9 +380,15 @@ class Model:
         (decision,) = self.choose(context, inference)
         label = about or decision.label or task.names[int(inference.intents.probabilities[0].argmax())]
         column = task.names.index(label)
+        reasoned = () if self.reasoner is None else self.reasoner.fields
+        beside = Beside.of(self.perception, context, {*self.perception.fields, *reasoned})
+        turns = Turns(seconds, 1 + beside.count)
+
+        def told(altered: Context) -> NDArray[np.floating]:
+            return self._told(altered, task)[:, column]
 
         def worth(texts: Sequence[str]) -> NDArray[np.floating]:
-            return self._told(self.perception.reworded(context, texts), task)[:, column]
+            return told(self.perception.reworded(context, texts))
 
         found = explain_words(
             context.records[0].text or "",
@@ -388,10 +397,11 @@ class Model:
             label=label,
             cut=pieces,
             method=method,
-            seconds=seconds,
+            until=turns.next(),
             seed=seed,
             weigh=self._looking_inside(method, task, column) if method in BACKBONE_METHODS else None,
         )
+        fields, regions, stretches = beside.weighed(told, turns, method=method, seed=seed)
         (shares,) = self._shares(context, task, lambda told: told[:, column], inference.intents.probabilities)
         remembered = self._remembered(context, task)
 
@@ -415,6 +425,9 @@ class Model:
             nearest=nearest_examples(*remembered) if remembered else (),
             influential=influential_examples(*remembered) if remembered else (),
             relabelling=relabelled,
+            fields=fields,
+            regions=regions,
+            stretches=stretches,
         )
 
     def _relabelling(
@@ -505,7 +518,7 @@ class Model:
             self._lessons[task.name] = self.perceive(own), self.perceive(texts), [column for _, column in named]
         return self._lessons[task.name]
 
-    def _looking_inside(self, method: str, task: Task, column: int) -> Method:
+    def _looking_inside(self, method: str, task: Task, column: int) -> Callable[[Game, np.random.Generator], Weights]:
         """What weighs words by the tuned backbone that counts most."""
         aligner = self.skills[task.name].aligner
         assert isinstance(aligner, Aligner), "spans are not explained"

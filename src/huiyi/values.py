@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Floats = NDArray[np.float32] | NDArray[np.float64]
     Signal = NDArray[np.float32] | csr_array  # (n, d), dense or sparse
+
+T = TypeVar("T")
 
 TaskKind = Literal["choice", "several", "spans"]
 DecisionKind = Literal["act", "clarify", "decline"]
@@ -266,6 +268,12 @@ class Context:
         left_out = (*self.left_out, *(source for source in self.sources if source not in sources))
         return replace(self, present=self.present & kept, left_out=left_out)
 
+    def seeing(self, signals: Mapping[str, Signal], there: NDArray[np.bool_]) -> Context:
+        """The same records with some of their signals seen anew, and which of the records have these, shape (n,)."""
+        present = self.present.copy()
+        present[:, [list(self.signals).index(name) for name in signals]] = there[:, None]
+        return replace(self, signals={**self.signals, **signals}, present=present)
+
     def rows(self, which: NDArray[np.intp]) -> Context:
         """The context of some of the records, by their places."""
         signals = {name: signal[which] for name, signal in self.signals.items()}
@@ -346,18 +354,97 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A rectangle of a picture that an explanation speaks of; its sides as shares of the picture's, from its top left.
+
+    Attributes:
+        picture: Which of the record's pictures, from 0.
+        left: Where it begins.
+        top: Where it begins.
+        right: Where it ends.
+        bottom: Where it ends.
+        weight: What it added to the probability.
+    """
+
+    picture: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording that an explanation speaks of.
+
+    Attributes:
+        recording: Which of the record's recordings, from 0.
+        start: Where it begins, in seconds.
+        end: Where it ends, in seconds.
+        weight: What it added to the probability.
+    """
+
+    recording: int
+    start: float
+    end: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A form field that an explanation speaks of.
+
+    Attributes:
+        name: Of the field.
+        value: What it says, as text.
+        weight: What it added to the probability.
+    """
+
+    name: str
+    value: str
+    weight: float
+
+
+@dataclass(frozen=True)
 class Faithfulness:
-    """Whether the words that an explanation names first really made the decision. See ``huiyi.explain``.
+    """Whether the words, or other parts, that an explanation names first really made the decision.
+
+    See ``huiyi.explain``.
 
     Attributes:
         comprehensiveness: What the probability loses without them. Large is good.
         sufficiency: What it loses when nothing but them is left. Small is good.
-        monotonicity: Share of words, put back from the least named one on, after which it does not fall.
+        monotonicity: Share of them, put back from the least named one on, after which it does not fall.
     """
 
     comprehensiveness: float
     sufficiency: float
     monotonicity: float
+
+
+@dataclass(frozen=True)
+class Weighed(Generic[T]):
+    """What the fields of a record, the regions of its pictures or the stretches of its recordings added.
+
+    All else of the record stays as it is while they are taken out.
+
+    Attributes:
+        parts: Each with what it added to the probability. If it sufficed, these sum to it, less ``without``, but for
+            the method ``occlusion``.
+        without: How probable the label would be if all of them were gone.
+        method: How they were weighed.
+        passes: How often the model was asked.
+        sufficed: Whether passes and time were enough; if not, this is the best that was found.
+        faithfulness: How far they can be trusted. None where there was no time to measure it.
+    """
+
+    parts: tuple[T, ...]
+    without: float
+    method: str
+    passes: int
+    sufficed: bool
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True)
@@ -445,6 +532,9 @@ class Explanation:
         influential: Those whose labels count most.
         counterfactual: A small change of words that changes the decision, where one was found.
         relabelling: A few training rows whose other label would change the label told, where such were found.
+        fields: What each form field added. None where the record has none that the model knows.
+        regions: What regions of the pictures added. None where the model looks at none.
+        stretches: What stretches of the recordings added. None where the model listens to none.
     """
 
     task: str
@@ -462,6 +552,9 @@ class Explanation:
     influential: tuple[Example, ...] = ()
     counterfactual: Counterfactual | None = None
     relabelling: Relabelling | None = None
+    fields: Weighed[Entry] | None = None
+    regions: Weighed[Region] | None = None
+    stretches: Weighed[Stretch] | None = None
 
     @property
     def is_disputed(self) -> bool:

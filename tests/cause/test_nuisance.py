@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from huiyi.cause.covariates import Covariates
+from huiyi.cause.covariates import Covariates, _means
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.nuisance import doubly_robust, expected, nuisances
 from huiyi.errors import ColumnError, DataError
@@ -89,6 +89,11 @@ def test_the_mean_of_a_dose() -> None:
     hard = rng.normal(size=300)
     log = Log("", "minutes", np.abs(hard), {"solved": hard}, {"hard": hard})
     assert np.abs(expected(log, np.abs(hard)) - np.abs(hard)).mean() < 0.1
+
+
+def test_a_name_that_no_row_learnt_from_has_is_told_by_the_mean_of_all() -> None:
+    column = Categories(("a", "b", "c"), np.array([0, 1], dtype=np.intp))  # each once, so nothing varies within a name
+    np.testing.assert_array_equal(_means(column, np.array([[1.0], [0.0]])), [[0.5], [1.0], [0.0], [0.5]])
 
 
 def test_many_names_become_shrunken_means_of_other_rows() -> None:

@@ -1,6 +1,8 @@
 """Explanations for people: what is said to whom, in both languages, and a page that stands alone."""
 
+import io
 import re
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,22 @@ import pytest
 
 from huiyi import Explanation, Model
 from huiyi.evaluate import for_agent, for_person, write_explanation
-from huiyi.values import Change, Counterfactual, Decision, Example, Faithfulness, Relabelling, Word
+from huiyi.values import (
+    Change,
+    Counterfactual,
+    Decision,
+    Entry,
+    Example,
+    Faithfulness,
+    Media,
+    Reading,
+    Record,
+    Region,
+    Relabelling,
+    Stretch,
+    Weighed,
+    Word,
+)
 
 TEXT = "My <b>card</b> was stolen, not lost"
 
@@ -113,3 +130,95 @@ def test_rows_to_relabel(model: Model, label: str, explanation: Explanation, tmp
         assert f"{label}: “it <b>was</b> gone”" in panel and "<b>was" not in page and "+0.200" in page
     for said in shown(None):
         assert "relabel" not in said and "labelled so" not in said and "标" not in said.replace("标签", "")
+
+
+def weighed(*parts: object, without: float = 0.1) -> Weighed:  # type: ignore[type-arg]
+    return Weighed(parts, without, "chains", 20, True, Faithfulness(0.5, 0.05, 0.9))
+
+
+@pytest.fixture
+def seen(explanation: Explanation) -> Explanation:
+    """With fields, a picture and a recording."""
+    return replace(
+        explanation,
+        shares={"image": 0.4, "text": 0.1, "fields": 0.06},
+        fields=weighed(Entry("plan", "<i>gold</i>", -0.1), Entry("age", "31", 0.2)),
+        regions=weighed(
+            Region(0, 0.5, 0.5, 1.0, 1.0, 0.4), Region(0, 0.0, 0.0, 0.5, 0.5, -0.2),
+            Region(0, 0.5, 0.0, 1.0, 0.5, 0.001), Region(1, 0.0, 0.0, 1.0, 1.0, 0.1),
+        ),
+        stretches=weighed(Stretch(0, 0.0, 0.5, 0.3), Stretch(0, 0.5, 1.0, 0.0), without=0.9),
+    )  # fmt: skip
+
+
+def drawn() -> Media:
+    from PIL import Image
+
+    with io.BytesIO() as file:
+        Image.new("RGB", (8, 6), "red").save(file, "PNG")
+        return Media(content=file.getvalue())
+
+
+def hummed() -> Media:
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as writer:
+            writer.setparams((1, 2, 16_000, 0, "NONE", ""))
+            writer.writeframes(b"\x00\x10" * 16_000)
+        return Media(content=file.getvalue())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_parts_beside_words_are_told(model: Model, label: str, seen: Explanation, language: str) -> None:
+    panel = "\n".join(for_agent(model, decided(model, label, "act"), seen, language))
+    for part in ("age +20.0%, plan -10.0%", "2: ", "0:00.0–0:00.5 +30.0%"):
+        assert part in panel
+    if language == "en":
+        assert "bottom right +40.0%, 2: middle +10.0%, top right +0.1%, top left -20.0%" in panel
+        assert "These fields carry it" in panel and "These parts of the picture carry it" in panel
+        assert "Taken together the parts of the recording speak against it" in panel
+    said = for_person(model, decided(model, label, "act"), seen, language)
+    assert ("image (bottom right)" if language == "en" else "图片（右下）") in said and not re.search(r"\d|%", said)
+    assert seen.regions is not None
+    second = tuple(replace(one, picture=1) for one in seen.regions.parts)
+    said = for_person(
+        model, decided(model, label, "act"), replace(seen, regions=replace(seen.regions, parts=second)), language
+    )
+    assert ("image" if language == "en" else "图片") in said and not re.search(r"\d|[(（]", said)
+
+
+def test_parts_that_could_not_be_told_apart_are_not_named(model: Model, label: str, seen: Explanation) -> None:
+    assert seen.regions is not None
+    same = tuple(replace(one, weight=0.1) for one in seen.regions.parts)
+    short = replace(seen, regions=replace(seen.regions, parts=same, sufficed=False, faithfulness=None))
+    panel = "\n".join(for_agent(model, decided(model, label, "act"), short, "en"))
+    assert "too many parts of the picture" in panel and "where in the picture" not in panel
+    assert "because of image and “stolen”" in for_person(model, decided(model, label, "act"), short, "en")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_shows_pictures_and_recordings(
+    model: Model, label: str, seen: Explanation, tmp_path: Path, language: str
+) -> None:
+    pytest.importorskip("av", reason='recordings are read with the extra "audio"')
+    decision = replace(decided(model, label, "act"), readings={"speech": Reading("it <b>was</b> me", 0.9)})
+    record = Record(images=(drawn(), drawn()), audios=(hummed(),))
+    write_explanation(model, decision, seen, "", tmp_path / "why.html", language=language, record=record)
+    page = (tmp_path / "why.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") == 4 and "<svg" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+    assert "<i>gold" not in page and "&lt;i&gt;gold" in page and "it <b>was" not in page
+    boxes = re.findall(r"<i title=\"([^\"]*)\" style=\"left:([\d.]+)%;[^\"]*--(\w+)\) (\d+)%[^>]*>(<b>\d</b>)?", page)
+    assert boxes[0] == ("+40.0%", "50.00", "blue", "60", "<b>1</b>")
+    assert boxes[1] == ("-20.0%", "0.00", "orange", "30", "<b>2</b>")
+    assert boxes[2][4] == ""  # hardly anything: not named
+    assert re.search(r'<rect x="0.0" y="0" width="320.0"[^>]*--blue\);fill-opacity:60%', page)
+
+
+def test_media_that_cannot_be_read_any_more_are_left_out(
+    model: Model, label: str, seen: Explanation, tmp_path: Path
+) -> None:
+    record = Record(images=(Media(path=tmp_path / "gone.png"),), audios=(Media(path=tmp_path / "gone.wav"),))
+    write_explanation(model, decided(model, label, "act"), seen, TEXT, tmp_path / "why.html", record=record)
+    page = (tmp_path / "why.html").read_text("utf-8")
+    assert "<img" not in page and page.count("<svg") == 1 and "bottom right" in page

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from huiyi.errors import OptionError
+from huiyi.explain.parts import deadline
 from huiyi.explain.words import MOST_UNITS, explain_words
 from huiyi.values import Faithfulness
 
@@ -53,11 +54,11 @@ def test_too_little_time_gives_the_best_so_far() -> None:
         return worth(texts)
 
     text = "my card was stolen from me in town"
-    found = explain_words(text, slow, task="intent", label="theft", seconds=0.01)
+    found = explain_words(text, slow, task="intent", label="theft", until=deadline(0.01))
     assert (found.sufficed, max(found.words, key=lambda word: word.weight).text) == (False, "stolen")
     assert found.without_words + sum(word.weight for word in found.words) == pytest.approx(found.probability)
     for method in ("chains", "shapley", "occlusion"):  # no time at all: nothing is told apart
-        found = explain_words(text, slow, task="intent", label="theft", method=method, seconds=1e-9)
+        found = explain_words(text, slow, task="intent", label="theft", method=method, until=deadline(1e-9))
         assert not found.sufficed
         assert [word.weight for word in found.words] == pytest.approx([0.6 / 8] * 8)
 
@@ -72,4 +73,4 @@ def test_what_cannot_be_asked_for() -> None:
         explained("stolen", method="chain")
     for seconds in (0, -1, float("nan")):
         with pytest.raises(OptionError, match="expected more than 0"):
-            explained("stolen", seconds=seconds)
+            deadline(seconds)

@@ -249,7 +249,7 @@ def _means(column: Categories, targets: Numbers) -> Numbers:
         # Names differ by what their means differ by, less what chance alone would make of it.
         between = float((counts * raw**2).sum() - (int(np.count_nonzero(seen)) - 1) * within) / len(values)
         weight = within / max(between, 1e-3 * within + 1e-12)
-        means[:, place] = overall + sums / (counts + weight)
+        means[:, place] = overall + np.divide(sums, counts + weight, out=np.zeros(size), where=seen)
     return means
 
 

@@ -288,11 +288,12 @@ def explain(
         str,
         typer.Option(
             metavar="NAME",
-            help="How words are weighed: chains, shapley or occlusion; by a tuned backbone: gradients, attention.",
+            help="How words and parts of media are weighed: chains, shapley or occlusion; words by a tuned backbone: "
+            "gradients, attention.",
         ),
     ] = "chains",
     seconds: Annotated[
-        float | None, typer.Option(metavar="N", help="How long words may be weighed.", show_default="as needed")
+        float | None, typer.Option(metavar="N", help="How long weighing may take.", show_default="as needed")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="F.html", help="Write a page.")] = None,
     as_json: Json = False,
@@ -339,7 +340,7 @@ def explain(
     proofs = proofs_in_words(model, record, decision, language) if decision.proofs else []
     if html is not None:
         heard = said or "\n".join(reading.text for reading in decision.readings.values())
-        write_explanation(model, decision, explanation, heard, html, language=language, proofs=proofs)
+        write_explanation(model, decision, explanation, heard, html, language=language, proofs=proofs, record=record)
     if as_json:
         graph = explanation_graph(model, decision, explanation, language)
         print(json.dumps({**asdict(explanation), "graph": graph.to_dict()}, ensure_ascii=False))

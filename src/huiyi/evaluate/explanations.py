@@ -2,103 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from huiyi.evaluate.graph_drawing import SAID as OF_GRAPHS
 from huiyi.evaluate.graph_drawing import draw_graph, graph_in_words
 from huiyi.evaluate.graphs import explanation_graph
+from huiyi.evaluate.heat import NAMED, heated_picture, heated_sound, moment, place, telling
 from huiyi.evaluate.markup import Column, isolated, one_line, section, table
+from huiyi.evaluate.phrases import SAID
 from huiyi.evaluate.relabellings import relabelling_in_words, relabelling_on_page
 from huiyi.evaluate.wording import wording
 from huiyi.storage import write_page
 
 if TYPE_CHECKING:
     from huiyi.pipeline import Model
-    from huiyi.values import Counterfactual, Decision, Example, Explanation, Word
+    from huiyi.values import Counterfactual, Decision, Example, Explanation, Faithfulness, Record, Weighed, Word
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _MOST_WORDS = 12
 _TELLING = 0.25  # of the weight of the first word: words of less are not named to whom it concerns
 _MOST_TELLING = 3
 _LITTLE = 0.05  # a probability that all words together move by less
-
-_SAID = {
-    "en": {
-        "act": "This was taken to be about “{label}”{why}.",
-        "clarify": "It was not clear enough what this is about; “{label}” seemed likeliest{why}.",
-        "decline": "It was not clear what this is about, so nothing was decided.",
-        "for": "What spoke most for “{label}”: {words}.",
-        "nothing": "Nothing in the text spoke for “{label}”.",
-        "because": ", above all because of {words}",
-        "sources": ", above all because of {words}",
-        "and": " and ",
-        "comma": ", ",
-        "quote": "“{}”",
-        "why": "Why {label} ({words}): {probability:.1%}",
-        "words": "words: ",
-        "shares": "sources: ",
-        "carries": "These words carry it: little is left of it without them, and they are nearly enough alone.",
-        "part": "These words are a good part of the reason, not all of it.",
-        "weak": "Take these words with care: the label hardly rests on them alone.",
-        "little": "The words matter little here: it would be about as probable without them.",
-        "short": "There was too little time or there are too many words: this is the best that was found.",
-        "near": "most alike in training",
-        "influential": "counted most",
-        "disputed": "most of these have another label",
-        "if": "It would be {labels} ({kind}) if it said: “{text}”",
-        "act_if": "It would be acted on ({labels}) if it said: “{text}”",
-        "changes": "changed",
-        "out": "{} taken out",
-        "stilted": "people do not write so",
-        "none": "No small change of words was found that changes the decision.",
-        "title": "Why {label}",
-        "word": "Word",
-        "weight": "Added",
-        "like": "Alike",
-        "added": "Counts",
-        "legend": "Blue speaks for it, orange against it.",
-        "without": "Without any text it would be {:.1%}.",
-    },
-    "zh": {
-        "act": "系统认为这是关于“{label}”的{why}。",
-        "clarify": "无法充分确定这是关于什么的；最有可能是“{label}”{why}。",
-        "decline": "无法确定这是关于什么的，因此没有作出决定。",
-        "for": "最支持“{label}”的是：{words}。",
-        "nothing": "文中没有支持“{label}”的内容。",
-        "because": "，主要依据是{words}",
-        "sources": "，主要依据是{words}",
-        "and": "和",
-        "comma": "、",
-        "quote": "“{}”",
-        "why": "为什么是 {label}（{words}）：{probability:.1%}",
-        "words": "词语：",
-        "shares": "来源：",
-        "carries": "这些词语足以说明理由：去掉它们结论几乎不成立，只留它们也几乎足够。",
-        "part": "这些词语是理由的大部分，但不是全部。",
-        "weak": "请谨慎看待这些词语：结论很少单独依赖它们。",
-        "little": "这里词语的作用很小：去掉它们，概率也差不多。",
-        "short": "时间太少或词语太多：这是目前找到的最好结果。",
-        "near": "训练数据中最相似的",
-        "influential": "作用最大的",
-        "disputed": "其中多数是别的标签",
-        "if": "如果写成下面这样，就会是 {labels}（{kind}）：“{text}”",
-        "act_if": "如果写成下面这样，就会执行 {labels}：“{text}”",
-        "changes": "改动",
-        "out": "去掉“{}”",
-        "stilted": "一般不会这样写",
-        "none": "没有找到能改变决定的小改动。",
-        "title": "为什么是 {label}",
-        "word": "词语",
-        "weight": "贡献",
-        "like": "相似度",
-        "added": "作用",
-        "legend": "蓝色表示支持，橙色表示反对。",
-        "without": "没有文本时的概率为 {:.1%}。",
-    },
-}
+_SOURCES = {"fields": "fields", "image": "regions"}  # of which a part may be named to whom it concerns
 
 
 def for_person(model: Model, decision: Decision, explanation: Explanation, language: str) -> str:
@@ -110,19 +38,17 @@ def for_person(model: Model, decision: Decision, explanation: Explanation, langu
         explanation: Of its label, or of another one that was asked about.
         language: ``en`` or ``zh``.
     """
-    said, label = _SAID[language], _label(model, explanation, language)
+    said, label = SAID[language], _label(model, explanation, language)
     words = _listed([said["quote"].format(word.text) for word in _telling(explanation)], said)
+    others = {source: share for source, share in explanation.shares.items() if source != "text" and share > 0}
+    first = max(others, key=lambda name: others[name]) if others else None
+    if first is not None and (not words or others[first] > explanation.shares.get("text", 0.0)):
+        words = _listed([_source(first, explanation, language), *([words] if words else [])], said)
     if explanation.label not in (decision.label, *decision.labels):
         return said["for"].format(label=label, words=words) if words else said["nothing"].format(label=label)
     if decision.kind == "decline":
         return said["decline"]
-    called = wording(language).sources
-    others = {source: share for source, share in explanation.shares.items() if source != "text" and share > 0}
-    if others and max(others.values()) > explanation.shares.get("text", 0.0):
-        source = max(others, key=lambda name: others[name])
-        why = said["sources"].format(words=_listed([called.get(source, source), *([words] if words else [])], said))
-    else:
-        why = said["because"].format(words=words) if words else ""
+    why = said["because"].format(words=words) if words else ""
     return said[decision.kind].format(label=label, why=why)
 
 
@@ -138,7 +64,7 @@ def for_agent(
         language: ``en`` or ``zh``.
         proofs: Why facts and rules have a part in it, in words.
     """
-    said = _SAID[language]
+    said = SAID[language]
     lines = [
         said["why"].format(
             label=explanation.label, words=_label(model, explanation, language), probability=explanation.probability
@@ -149,7 +75,11 @@ def for_agent(
         lines.append(f"  {said['words']}{', '.join(f'{word.text} {word.weight:+.1%}' for word in ranked)}")
     if len(explanation.shares) > 1:
         lines.append(f"  {said['shares']}{_shares(explanation, language)}")
-    lines += [f"  {line}" for line in _trust(explanation, said)]
+    lines += [f"  {line}" for line in _trust_in_words(explanation, said)]
+    for kind, weighed, named in _beside_words(explanation, language):
+        told = ", ".join(f"{name} {weight:+.1%}" for name, weight in named)
+        trust = _trust_in(kind, explanation, weighed, said)
+        lines += [f"  {line}" for line in (*([said[f"of_{kind}"] + told] if named else []), *trust)]
     rows = graph_in_words(explanation_graph(model, decision, explanation, language), language)
     lines += [f"  {OF_GRAPHS[language]['title']}:", *(f"    {row}" for row in rows[1:] if explanation.words)]
     if explanation.nearest:
@@ -157,7 +87,8 @@ def for_agent(
         lines += [f"    {', '.join(row.labels)}: “{' '.join(row.text.split())}”" for row in explanation.nearest]
     if explanation.is_disputed:
         lines.append(f"    {said['disputed']}")
-    lines.append(f"  {_what_if(decision, explanation, said, language)}")
+    if explanation.words:
+        lines.append(f"  {_what_if(decision, explanation, said, language)}")
     lines += [f"  {line}" for line in relabelling_in_words(explanation, language)]
     return [*lines, *proofs]
 
@@ -171,8 +102,9 @@ def write_explanation(
     *,
     language: str = "en",
     proofs: Sequence[str] = (),
+    record: Record | None = None,
 ) -> None:
-    """Write an explanation as a self-contained HTML page, with the words of the text shaded by what they added.
+    """Write an explanation as a self-contained HTML page: words, pictures and recordings tinted by what they added.
 
     It asks the network for nothing and runs no script. An existing file is replaced only once the new one is whole.
 
@@ -184,33 +116,41 @@ def write_explanation(
         path: The file to write.
         language: ``en`` or ``zh``.
         proofs: Why facts and rules have a part in it, in words.
+        record: Whose pictures and recordings are shown; none are without it.
 
     Raises:
         OutputError: The file cannot be written there.
     """
-    said = _SAID[language]
+    said = SAID[language]
     title = said["title"].format(label=_label(model, explanation, language))
     body = [f"<article><h1>{isolated(title)}</h1>"]
     body.append(f"<p>{isolated(for_person(model, decision, explanation, language), most=1000)}</p>")
-    body.append(f'<section class="panel"><p style="font-size:1.15rem;line-height:2">{_shaded(explanation, text)}</p>')
-    notes = [said["legend"], said["without"].format(explanation.without_words), *_trust(explanation, said)]
-    body += [f'<p class="soft">{one_line(note)}</p>' for note in notes]
-    body.append("</section>")
+    if explanation.words:
+        body.append('<section class="panel">')
+        body.append(f'<p style="font-size:1.15rem;line-height:2">{_shaded(explanation, text)}</p>')
+        notes = [said["legend"], said["without"].format(explanation.without_words)]
+        body += [f'<p class="soft">{one_line(note)}</p>' for note in (*notes, *_trust_in_words(explanation, said))]
+        body.append("</section>")
     weights = sorted(explanation.words, key=lambda word: -abs(word.weight))[:_MOST_WORDS]
     rows = [(word.text, f"{word.weight:+.1%}") for word in weights]
+    added = table([Column(said["word"], "wide"), Column(said["weight"], "number")], rows) if rows else ""
     body.append(section(said["why"].format(
         label=one_line(explanation.label), words=one_line(_label(model, explanation, language)),
         probability=explanation.probability,
-    ), table([Column(said["word"], "wide"), Column(said["weight"], "number")], rows)))  # fmt: skip
+    ), added))  # fmt: skip
     if len(explanation.shares) > 1:
         body.append(f"<p>{one_line(said['shares'] + _shares(explanation, language))}</p>")
     picture = draw_graph(explanation_graph(model, decision, explanation, language), language)
     body.append(section(OF_GRAPHS[language]["title"], picture, style="graph"))
+    body += _fields(explanation, said)
+    body += _pictures(explanation, record, language)
+    body += _recordings(explanation, record, decision, said)
     warning = said["disputed"] if explanation.is_disputed else ""
     body += [_rows(said["near"], explanation.nearest, said, warning)] if explanation.nearest else []
     body += [_rows(said["influential"], explanation.influential, said, "")] if explanation.influential else []
     body.append(relabelling_on_page(explanation, language))
-    body.append(f"<p>{isolated(_what_if(decision, explanation, said, language), most=2000)}</p>")
+    if explanation.words:
+        body.append(f"<p>{isolated(_what_if(decision, explanation, said, language), most=2000)}</p>")
     body += [f"<p>{isolated(line, most=1000)}</p>" for line in proofs if line]
     body.append(f'<p class="soft">{isolated(decision.model)} · {isolated(decision.version)}</p></article>')
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
@@ -244,18 +184,76 @@ def _shares(explanation: Explanation, language: str) -> str:
     return ", ".join(f"{called.get(source, source)} {share:+.1%}" for source, share in explanation.shares.items())
 
 
-def _trust(explanation: Explanation, said: dict[str, str]) -> list[str]:
+def _source(source: str, explanation: Explanation, language: str) -> str:
+    """A source for whom it concerns, with the part of it that spoke most for the label."""
+    said, name = SAID[language], wording(language).sources.get(source, source)
+    for kind, _, named in _beside_words(explanation, language):
+        part, weight = named[0] if named else ("", 0.0)
+        if kind == _SOURCES.get(source) and weight > 0 and not any(map(str.isdigit, part)):
+            return said["detail"].format(name, part)
+    return name
+
+
+def _beside_words(
+    explanation: Explanation, language: str
+) -> Iterator[tuple[str, Weighed[Any], list[tuple[str, float]]]]:
+    """Yield kinds of parts beside words, how they were weighed, and the name and weight of the few that count most.
+
+    Regions are told together by where in the picture they lie. None are named where none could be told apart.
+    """
+    if (fields := explanation.fields) is not None:
+        yield "fields", fields, _ranked(fields, lambda entry: entry.name)
+    if (regions := explanation.regions) is not None:
+        yield "regions", regions, _ranked(regions, lambda one: _numbered(one.picture, place(one, language)))
+    if (stretches := explanation.stretches) is not None:
+        yield "stretches", stretches, _ranked(stretches, lambda one: _numbered(one.recording, moment(one)))
+
+
+def _ranked(weighed: Weighed[Any], named: Callable[[Any], str]) -> list[tuple[str, float]]:
+    """The names that count most: those that speak for the label, the strongest first, then those against it."""
+    if not weighed.sufficed and len({part.weight for part in weighed.parts}) == 1:
+        return []
+    told: dict[str, float] = {}
+    for part in weighed.parts:
+        told[named(part)] = told.get(named(part), 0.0) + part.weight
+    counting = sorted(told.items(), key=lambda one: -abs(one[1]))[:NAMED]
+    return sorted(counting, key=lambda one: -one[1])
+
+
+def _numbered(number: int, name: str) -> str:
+    """What a part of the second picture or recording, or of a later one, is called."""
+    return f"{number + 1}: {name}" if number else name
+
+
+def _trust_in_words(explanation: Explanation, said: dict[str, str]) -> list[str]:
     """How far the words can be trusted, in plain phrases."""
-    lines = [] if explanation.sufficed else [said["short"]]
-    measured, moved = explanation.faithfulness, explanation.probability - explanation.without_words
-    if measured is None:
-        return lines
+    moved = explanation.probability - explanation.without_words
+    return _trust("words", explanation.faithfulness, moved, explanation.sufficed, said)
+
+
+def _trust_in(kind: str, explanation: Explanation, weighed: Weighed[Any], said: dict[str, str]) -> list[str]:
+    """How far other parts can be trusted."""
+    return _trust(kind, weighed.faithfulness, explanation.probability - weighed.without, weighed.sufficed, said)
+
+
+def _trust(kind: str, measured: Faithfulness | None, moved: float, sufficed: bool, said: dict[str, str]) -> list[str]:
+    """How far parts of a kind can be trusted, which together moved the probability by so much."""
+    lines = [] if sufficed else ["short"]
+    if measured is not None:
+        lines = [_trusted(measured, moved), *lines]
+    return [said[line].format(parts=said[f"these_{kind}"]) for line in lines]
+
+
+def _trusted(measured: Faithfulness, moved: float) -> str:
+    """Which phrase says how far."""
     if abs(moved) < _LITTLE:
-        return [said["little"], *lines]
+        return "little"
+    if moved < 0:
+        return "against"
     lost, kept = measured.comprehensiveness / moved, measured.sufficiency / moved
     if lost >= 0.6 and kept <= 0.3:
-        return [said["carries"], *lines]
-    return [said["part"] if lost >= 0.3 else said["weak"], *lines]
+        return "carries"
+    return "part" if lost >= 0.3 else "weak"
 
 
 def _what_if(decision: Decision, explanation: Explanation, said: dict[str, str], language: str) -> str:
@@ -307,3 +305,55 @@ def _rows(heading: str, rows: Sequence[Example], said: dict[str, str], warning: 
         for row in rows
     ]
     return section(heading, table(columns, cells), note=warning)
+
+
+def _fields(explanation: Explanation, said: dict[str, str]) -> list[str]:
+    """The form, with what each field added."""
+    weighed = explanation.fields
+    if weighed is None:
+        return []
+    rows = [
+        (entry.name, entry.value, f"{entry.weight:+.1%}")
+        for entry in sorted(weighed.parts, key=lambda entry: -entry.weight)
+    ]
+    columns = [Column(said["field"]), Column(said["value"]), Column(said["weight"], "number")]
+    return [table(columns, rows), *_notes("fields", explanation, weighed, said)]
+
+
+def _pictures(explanation: Explanation, record: Record | None, language: str) -> list[str]:
+    """The pictures, tinted, and their regions that count most."""
+    weighed, said = explanation.regions, SAID[language]
+    if weighed is None or record is None:
+        return []
+    parts = [f"<h2>{said['pictures']}</h2>"]
+    columns = [Column(""), Column(said["where"], "wide"), Column(said["weight"], "number")]
+    for number, media in enumerate(record.images):
+        own = [one for one in weighed.parts if one.picture == number]
+        named = telling(own)
+        parts.append(heated_picture(media, own, named))
+        rows = [(f"{rank}", place(one, language), f"{one.weight:+.1%}") for rank, one in enumerate(named, start=1)]
+        parts += [table(columns, rows)] if rows else []
+    return [*parts, *_notes("regions", explanation, weighed, said)]
+
+
+def _recordings(explanation: Explanation, record: Record | None, decision: Decision, said: dict[str, str]) -> list[str]:
+    """The recordings as strips, tinted, what was heard in them, and what each stretch added."""
+    weighed = explanation.stretches
+    if weighed is None or record is None:
+        return []
+    parts = [f"<h2>{said['recordings']}</h2>"]
+    columns = [Column(said["when"], "wide"), Column(said["weight"], "number")]
+    for number, media in enumerate(record.audios):
+        own = [one for one in weighed.parts if one.recording == number]
+        parts.append(heated_sound(media, own))
+        parts.append(table(columns, [(moment(one), f"{one.weight:+.1%}") for one in own]))
+    if (heard := decision.readings.get("speech")) is not None:
+        parts.append(f"<p>{isolated(said['quote'].format(heard.text), most=1000)}</p>")
+    return [*parts, *_notes("stretches", explanation, weighed, said)]
+
+
+def _notes(kind: str, explanation: Explanation, weighed: Weighed[Any], said: dict[str, str]) -> list[str]:
+    """What stands under parts of a kind."""
+    notes = [said["legend"]] if kind != "fields" else []
+    notes += [said[f"without_{kind}"].format(weighed.without), *_trust_in(kind, explanation, weighed, said)]
+    return [f'<p class="soft">{one_line(note)}</p>' for note in notes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from huiyi.errors import InputError
 
 if TYPE_CHECKING:
-    from huiyi.values import Record
+    from huiyi.values import Media, Record
 
 SIDE = 96  # pixels
 _QUALITY = 70
@@ -28,16 +28,18 @@ def thumbnail(record: Record) -> str | None:
         >>> thumbnail(Record(text="no picture")) is None
         True
     """
+    return small_copy(record.images[0], SIDE) if record.images else None
+
+
+def small_copy(media: Media, side: int) -> str | None:
+    """A picture, no side of it longer than ``side`` pixels. See ``thumbnail``."""
     from huiyi.perceive.pictures import PICTURES, picture
 
-    if not record.images:
-        return None
-    media = record.images[0]
     try:
-        image = picture(PICTURES.content(media), PICTURES.called(media), at_least=SIDE)
+        image = picture(PICTURES.content(media), PICTURES.called(media), at_least=side)
     except InputError:  # a page is no place to refuse it, and it may be gone by now
         return None
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     with io.BytesIO() as file:
         image.save(file, "JPEG", quality=_QUALITY)
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")

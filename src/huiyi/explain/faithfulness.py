@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.explain.tokens import Game
+from huiyi.explain.parts import Parts
 from huiyi.values import Faithfulness
 
 if TYPE_CHECKING:
@@ -33,15 +33,16 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Of the words that are taken out, or left."""
 
 
-def faithfulness(game: Game, order: Sequence[int], *, shares: Sequence[float] = SHARES) -> Faithfulness:
-    """Measure an order of the words of a text.
+def faithfulness(parts: Parts, order: Sequence[int], *, shares: Sequence[float] = SHARES) -> Faithfulness:
+    """Measure an order of the words of a text, or of other parts of a thing.
 
     Args:
-        game: The text, its words, and the model for the label that is explained.
-        order: Places of the words, the most important first.
-        shares: Of the words that are taken out, or left.
+        parts: The parts, and the model for the label that is explained.
+        order: Their places, the most important first.
+        shares: Of the parts that are taken out, or left.
 
     Example:
+        >>> from huiyi.explain.tokens import Game
         >>> from huiyi.explain.units import units_of
         >>> text = "my card was stolen"
         >>> def worth(texts):
@@ -53,14 +54,14 @@ def faithfulness(game: Game, order: Sequence[int], *, shares: Sequence[float] = 
     count = len(order)
     if not count:
         return Faithfulness(0.0, 0.0, 1.0)
-    (whole,) = game.gone([frozenset()])
+    (whole,) = parts.gone([frozenset()])
     sizes = [ceil(share * count) for share in shares]
     out = [frozenset(order[:size]) for size in sizes]
     kept = [frozenset(order[size:]) for size in sizes]
-    added = game.gone([frozenset(order[:size]) for size in range(count, -1, -1)])
+    added = parts.gone([frozenset(order[:size]) for size in range(count, -1, -1)])
     return Faithfulness(
-        float(np.mean(whole - game.gone(out))),
-        float(np.mean(whole - game.gone(kept))),
+        float(np.mean(whole - parts.gone(out))),
+        float(np.mean(whole - parts.gone(kept))),
         float(np.mean(np.diff(added) >= -1e-9)),
     )
 

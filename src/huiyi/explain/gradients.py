@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from huiyi.errors import MissingExtraError
-from huiyi.explain.tokens import Game
+from huiyi.explain.tokens import Game, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class Inside:
         return told[:, self.column]
 
 
-def gradients(game: Game, inside: Inside, *, steps: int = STEPS) -> tuple[NDArray[np.float64], Sequence[int]]:
+def gradients(game: Game, inside: Inside, *, steps: int = STEPS) -> Weights:
     """Weights of the words by integrated gradients, and their places, the one that counts most first.
 
     Raises:
@@ -100,7 +100,7 @@ def gradients(game: Game, inside: Inside, *, steps: int = STEPS) -> tuple[NDArra
     return _by_unit(game, pieces.spans, told[0].sum(dim=-1).detach().numpy())
 
 
-def attention(game: Game, inside: Inside) -> tuple[NDArray[np.float64], Sequence[int]]:
+def attention(game: Game, inside: Inside) -> Weights:
     """Weights of the words by attention rollout, and their places, the one that counts most first."""
     pieces = inside.reads.read(game.text)
     if pieces is None:
@@ -112,9 +112,7 @@ def attention(game: Game, inside: Inside) -> tuple[NDArray[np.float64], Sequence
     return _by_unit(game, pieces.spans, reached.mean(axis=0))
 
 
-def _by_unit(
-    game: Game, spans: Sequence[tuple[int, int]], told: Sequence[float] | NDArray[np.floating]
-) -> tuple[NDArray[np.float64], Sequence[int]]:
+def _by_unit(game: Game, spans: Sequence[tuple[int, int]], told: Sequence[float] | NDArray[np.floating]) -> Weights:
     """What the pieces of each unit count together."""
     weights = np.zeros(len(game.units))
     ends = np.array([unit.end for unit in game.units])
@@ -125,7 +123,7 @@ def _by_unit(
     return weights, [int(place) for place in np.argsort(-weights, kind="stable")]
 
 
-BACKBONE_METHODS: Mapping[str, Callable[[Game, Inside], tuple[NDArray[np.float64], Sequence[int]]]] = {
+BACKBONE_METHODS: Mapping[str, Callable[[Game, Inside], Weights]] = {
     "gradients": gradients,
     "attention": attention,
 }

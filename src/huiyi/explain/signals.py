@@ -12,20 +12,22 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+S = TypeVar("S", bound=Hashable)
+
 
 def shapley(
-    sources: Sequence[str], worth: Callable[[frozenset[str]], NDArray[np.floating]]
-) -> dict[str, NDArray[np.float64]]:
+    sources: Sequence[S], worth: Callable[[frozenset[S]], NDArray[np.floating]]
+) -> dict[S, NDArray[np.float64]]:
     """The share of each source in what all are worth together, for n records at once.
 
     Args:

@@ -32,11 +32,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from huiyi.explain.parts import MOST_PASSES, Parts
 from huiyi.explain.units import Unit, without
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 
 Worth = Callable[[Sequence[str]], "NDArray[np.floating]"]
 """Texts to what a model says of each: the probability of the label that is asked about, shape (n,)."""
-
-MOST_PASSES = 400
-"""Texts that a model is asked about for one explanation, at most."""
 
 LOOKED_AT = 4
 """Words that a step of a chain looks at. More tell little more, and cost as much again."""
@@ -60,20 +57,18 @@ ENOUGH = 0.95
 
 @dataclass(frozen=True)
 class Attribution:
-    """What the words of a text added to a probability.
+    """What the parts of a thing, such as the words of a text, added to a probability.
 
     Attributes:
-        units: The words, in order.
-        weights: What each added.
-        order: Places of the words, the one that added most first.
-        all: What the model says of the whole text.
-        none: What it says when all words are gone.
-        passes: Texts it was asked about.
+        weights: What each added, in order.
+        order: Places of the parts, the one that added most first.
+        all: What the model says of the whole.
+        none: What it says when all parts are gone.
+        passes: How often it was asked.
         method: How the weights were found.
-        sufficed: Whether passes and time were enough to tell all words apart.
+        sufficed: Whether passes and time were enough to tell all parts apart.
     """
 
-    units: tuple[Unit, ...]
     weights: tuple[float, ...]
     order: tuple[int, ...]
     all: float
@@ -83,8 +78,8 @@ class Attribution:
     sufficed: bool
 
 
-class Game:
-    """What a model says of a text with some of its words gone. Each set of words is asked about once.
+class Game(Parts):
+    """What a model says of a text with some of its words gone. Each text is asked about once.
 
     Args:
         text: The text.
@@ -105,56 +100,38 @@ class Game:
         most_passes: int = MOST_PASSES,
         until: float = inf,
     ) -> None:
+        super().__init__(len(units), most_passes=most_passes, until=until)
         self.units = tuple(units)
         self.text, self._worth, self._mask = text, worth, mask
-        self._most_passes, self._until = most_passes, until
-        self._known: dict[frozenset[int], float] = {}
-        self.passes = 0
-        self.sufficed = True
 
-    @property
-    def everyone(self) -> frozenset[int]:
-        """Places of all words."""
-        return frozenset(range(len(self.units)))
-
-    @property
-    def left(self) -> int:
-        """Passes that are left."""
-        return self._most_passes - self.passes
-
-    def allows(self, passes: int) -> bool:
-        """Whether so many passes more are allowed, and there is time. Once they are not, it did not suffice."""
-        allowed = self.passes + passes <= self._most_passes and perf_counter() < self._until
-        self.sufficed &= allowed
-        return allowed
-
-    def knows(self, sets: Sequence[frozenset[int]]) -> bool:
-        """Whether all of the sets of words were asked about."""
-        return all(some in self._known for some in sets)
-
-    def gone(self, sets: Sequence[frozenset[int]]) -> NDArray[np.float64]:
-        """What the model says when each of the sets of words is gone, shape (sets,)."""
-        new = [some for some in dict.fromkeys(sets) if some not in self._known]
-        texts = [without(self.text, self.units, some, self._mask) for some in new]
+    def _asked(self, sets: Sequence[frozenset[int]]) -> Sequence[float]:
+        """Sets that leave the same text are one pass."""
+        texts = [without(self.text, self.units, some, self._mask) for some in sets]
         asked = list(dict.fromkeys(texts))
-        told = dict(zip(asked, map(float, self._worth(asked)), strict=True)) if asked else {}
-        self._known.update((some, told[text]) for some, text in zip(new, texts, strict=True))
+        told = dict(zip(asked, map(float, self._worth(asked)), strict=True))
         self.passes += len(asked)
-        return np.array([self._known[some] for some in sets])
+        return [told[text] for text in texts]
 
 
-Method = Callable[[Game, np.random.Generator], "tuple[NDArray[np.float64], Sequence[int]]"]
-"""Weights of the words of a game, and their places, the one that added most first."""
+Weights = tuple["NDArray[np.float64]", Sequence[int]]
+"""What each part added, and their places, the one that added most first."""
+
+P = TypeVar("P", bound=Parts)
+
+Method = Callable[[Parts, np.random.Generator], Weights]
+"""How parts are weighed."""
 
 
-def attribute(game: Game, *, method: str = "chains", seed: int = 0, weigh: Method | None = None) -> Attribution:
-    """How much each word added to what a model says.
+def attribute(
+    parts: P, *, method: str = "chains", seed: int = 0, weigh: Callable[[P, np.random.Generator], Weights] | None = None
+) -> Attribution:
+    """How much each part added to what a model says.
 
     Args:
-        game: The text, its words and the model.
+        parts: What is explained, such as a ``Game`` of words.
         method: One of ``METHODS``.
         seed: Of random orders.
-        weigh: What weighs the words, where ``method`` is none of these but a name for it.
+        weigh: What weighs the parts, where ``method`` is none of these but a name for it.
 
     Example:
         >>> from huiyi.explain.units import units_of
@@ -167,44 +144,44 @@ def attribute(game: Game, *, method: str = "chains", seed: int = 0, weigh: Metho
     """
     weights: NDArray[np.float64] = np.zeros(0)
     order: Sequence[int] = ()
-    if game.units:
-        weights, order = (weigh or METHODS[method])(game, np.random.default_rng(seed))
-    whole, empty = game.gone([frozenset(), game.everyone])
+    if parts.count:
+        weights, order = (weigh or METHODS[method])(parts, np.random.default_rng(seed))
+    whole, empty = parts.gone([frozenset(), parts.everyone])
     return Attribution(
-        game.units,
         tuple(map(float, weights)),
         tuple(map(int, order)),
         float(whole),
         float(empty),
-        game.passes,
+        parts.passes,
         method,
-        game.sufficed,
+        parts.sufficed,
     )
 
 
-def occlusion(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
+def occlusion(parts: Parts, rng: np.random.Generator) -> Weights:
     """What the whole text loses without each word; the same for all, where not each can be looked at."""
-    count = len(game.units)
-    whole, empty = game.gone([frozenset(), game.everyone])
-    if not game.allows(count):
+    count = parts.count
+    whole, empty = parts.gone([frozenset(), parts.everyone])
+    each = [frozenset([place]) for place in range(count)]
+    if not (parts.knows(each) or parts.allows(count)):
         return np.full(count, (whole - empty) / count), range(count)
-    weights = whole - game.gone([frozenset([place]) for place in range(count)])
+    weights = whole - parts.gone(each)
     return weights, _falling(weights)
 
 
-def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
+def chains(parts: Parts, rng: np.random.Generator) -> Weights:
     """Mean of what each word changes as a set of words grows and the rest shrinks, the most telling word first."""
-    count = len(game.units)
-    if not game.allows(2 * count + 2):
-        return occlusion(game, rng)
+    count = parts.count
+    if not parts.allows(2 * count + 2):
+        return occlusion(parts, rng)
 
     def asked(sets: Sequence[frozenset[int]]) -> list[frozenset[int]]:
         """What has to be gone to see what each set alone says, and what is left without it."""
-        return [*(game.everyone - some for some in sets), *sets]
+        return [*(parts.everyone - some for some in sets), *sets]
 
     def telling(sets: Sequence[frozenset[int]]) -> NDArray[np.float64]:
         """What each set alone says more than what is left without it."""
-        told = game.gone(asked(sets))
+        told = parts.gone(asked(sets))
         return np.asarray(told[: len(sets)] - told[len(sets) :])
 
     nothing, *alone = telling([frozenset(), *(frozenset([place]) for place in range(count))])
@@ -216,7 +193,7 @@ def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], S
 
     def best(named: frozenset[int]) -> list[int]:
         """Words that are not named yet, the one that told most first."""
-        return sorted(game.everyone - named, key=lambda place: -gain(place))
+        return sorted(parts.everyone - named, key=lambda place: -gain(place))
 
     def step(named: frozenset[int], looked_at: Sequence[int]) -> list[frozenset[int]]:
         """The sets that tell what words add."""
@@ -224,14 +201,14 @@ def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], S
 
     order = best(frozenset())[:1]
     told_by_all, told_so_far = -nothing, alone[order[0]]
-    while len(order) < STEPS * count and not 0 < ENOUGH * told_by_all <= told_so_far and game.allows(2 * LOOKED_AT):
+    while len(order) < STEPS * count and not 0 < ENOUGH * told_by_all <= told_so_far and parts.allows(2 * LOOKED_AT):
         named = frozenset(order)
         looked_at = best(named)[:LOOKED_AT]
-        is_last = len(order) + 1 >= STEPS * count or game.left < 4 * LOOKED_AT + 2
-        if not game.knows(asked(step(named, looked_at))) and not is_last:
+        is_last = len(order) + 1 >= STEPS * count or parts.left < 4 * LOOKED_AT + 2
+        if not parts.knows(asked(step(named, looked_at))) and not is_last:
             # The step after this one is asked about in the same batch, as it will likely be.
             likely = named | {looked_at[0]}
-            game.gone(asked([*step(named, looked_at), *step(likely, best(likely)[: LOOKED_AT + 1])]))
+            parts.gone(asked([*step(named, looked_at), *step(likely, best(likely)[: LOOKED_AT + 1])]))
         before, *told = telling(step(named, looked_at))
         for place, one in zip(looked_at, told, strict=True):
             seen[place].append(one - before)
@@ -239,12 +216,12 @@ def chains(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], S
         told_so_far = told[looked_at.index(order[-1])]
     known = len(order)
     order += best(frozenset(order))
-    if game.allows(2 * (count - known)):
+    if parts.allows(2 * (count - known)):
         known = count
     sizes = [*range(known + 1), *([count] if known < count else [])]
     named_first = [frozenset(order[:size]) for size in sizes]
-    grown = game.gone([game.everyone - some for some in named_first])
-    changes = (np.diff(grown) - np.diff(game.gone(named_first))) / 2
+    grown = parts.gone([parts.everyone - some for some in named_first])
+    changes = (np.diff(grown) - np.diff(parts.gone(named_first))) / 2
     if known < count:
         changes = np.append(changes[:-1], np.full(count - known, changes[-1] / (count - known)))
     weights = np.empty(count)
@@ -264,22 +241,22 @@ def _falling(weights: NDArray[np.float64]) -> list[int]:
     return [int(place) for place in np.argsort(-weights, kind="stable")]
 
 
-def sampled(game: Game, rng: np.random.Generator) -> tuple[NDArray[np.float64], Sequence[int]]:
+def sampled(parts: Parts, rng: np.random.Generator) -> Weights:
     """Mean of what each word adds over random orders and their reverses."""
-    count = len(game.units)
+    count = parts.count
     totals, orders = np.zeros(count), 0
-    if not game.allows(2 * (count - 1)):
-        return occlusion(game, rng)
-    while orders == 0 or game.allows(2 * (count - 1)):
-        before = game.passes
+    if not parts.allows(2 * (count - 1)):
+        return occlusion(parts, rng)
+    while orders == 0 or parts.allows(2 * (count - 1)):
+        before = parts.passes
         order = rng.permutation(count)
         for one in (order, order[::-1]):
             sets = [frozenset(map(int, one[place:])) for place in range(count + 1)]
-            totals[one] += np.diff(game.gone(sets))
+            totals[one] += np.diff(parts.gone(sets))
             orders += 1
-        if game.passes == before:  # all sets of few words are known
+        if parts.passes == before:  # all sets of few words are known
             break
-    game.sufficed = True  # more orders are always nearer to the mean of all
+    parts.sufficed = True  # more orders are always nearer to the mean of all
     weights = totals / orders
     return weights, _falling(weights)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
-from time import perf_counter
+
+import numpy as np
 
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.explain.faithfulness import faithfulness
 from huiyi.explain.gradients import BACKBONE_METHODS
-from huiyi.explain.tokens import METHODS, Game, Method, Worth, attribute
+from huiyi.explain.tokens import METHODS, Game, Weights, Worth, attribute
 from huiyi.explain.units import Cut, phrases, units_of
 from huiyi.values import Explanation, Word
 
@@ -24,9 +26,9 @@ def explain_words(
     label: str,
     cut: Cut | None = None,
     method: str = "chains",
-    seconds: float | None = None,
+    until: float = inf,
     seed: int = 0,
-    weigh: Method | None = None,
+    weigh: Callable[[Game, np.random.Generator], Weights] | None = None,
 ) -> Explanation:
     """Say what each word of a text added to the probability of a label.
 
@@ -37,12 +39,12 @@ def explain_words(
         label: The label.
         cut: Cuts scripts without spaces into words; without it, each character is one.
         method: How words are weighed, one of ``METHODS``.
-        seconds: How long it may take.
+        until: When to stop asking, as ``perf_counter`` counts.
         seed: Of random orders.
         weigh: What weighs the words, where ``method`` is none of these but a name for it.
 
     Raises:
-        OptionError: There is no such method, or no time at all.
+        OptionError: There is no such method.
 
     Example:
         >>> import numpy as np
@@ -57,12 +59,9 @@ def explain_words(
         raise OptionError(
             f"method {method!r} is not known; expected one of: {', '.join(known)}.{did_you_mean(method, known)}"
         )
-    if seconds is not None and not seconds > 0:
-        raise OptionError(f"{seconds:g} seconds are too few to explain anything; expected more than 0")
-    until = inf if seconds is None else perf_counter() + seconds
     game = Game(text, phrases(text, units_of(text, cut), MOST_UNITS), worth, until=until)
     found = attribute(game, method=method, seed=seed, weigh=weigh)
-    measured = faithfulness(game, found.order) if found.units else None
+    measured = faithfulness(game, found.order) if game.units else None
     return Explanation(
         task=task,
         label=label,
@@ -70,7 +69,7 @@ def explain_words(
         without_words=found.none,
         words=tuple(
             Word(unit.text, unit.start, unit.end, weight)
-            for unit, weight in zip(found.units, found.weights, strict=True)
+            for unit, weight in zip(game.units, found.weights, strict=True)
         ),
         shares={},
         method=method,

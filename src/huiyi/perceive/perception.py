@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from huiyi.perceive.altered import Altered
 from huiyi.perceive.backbone import BackbonePerceiver
 from huiyi.perceive.base import Perceiver
 from huiyi.perceive.features import FeaturesPerceiver
@@ -103,15 +104,35 @@ class Perception:
     def reworded(self, context: Context, texts: Sequence[str]) -> Context:
         """One record as it would be with each of some texts. Only what is made of the text is perceived anew."""
         (record,) = context.records
-        records = [replace(record, text=text) for text in texts]
-        again = context.rows(np.zeros(len(texts), dtype=np.intp))
-        signals, present = dict(again.signals), again.present.copy()
+        return self._again(context, [replace(record, text=text) for text in texts], "text")
+
+    def refilled(self, context: Context, forms: Sequence[Mapping[str, Any]]) -> Context:
+        """One record as it would be with the fields of each of some forms. Only what is made of them is seen anew."""
+        (record,) = context.records
+        return self._again(context, [replace(record, fields=form) for form in forms], "fields")
+
+    def altered(self, context: Context, kind: MediaKind) -> Altered | None:
+        """The one record of a context, as it would be with parts of its media of a kind gone.
+
+        None where it has no such media, or nothing was learnt from any: a recording that stands for a text is told by
+        its words.
+        """
+        (record,) = context.records
+        sees = {
+            name: perceiver
+            for name, perceiver in self._perceivers.items()
+            if (isinstance(perceiver, FeaturesPerceiver) and perceiver.kind == kind)
+            or (isinstance(perceiver, TranscriptPerceiver) and perceiver.kind == kind and not perceiver.is_idle)
+        }
+        return Altered(context, kind, sees) if sees and kind.of(record) else None
+
+    def _again(self, context: Context, records: Sequence[Record], source: str) -> Context:
+        """One record as it would be like each of some records, of which one source alone is perceived."""
+        again = replace(context.rows(np.zeros(len(records), dtype=np.intp)), records=records)
         for name, perceiver in self._perceivers.items():
-            if source_of(name) == "text":
-                seen, there = perceiver.perceive(records)
-                signals |= seen
-                present[:, [list(signals).index(signal) for signal in seen]] = there[:, None]
-        return replace(again, records=records, signals=signals, present=present)
+            if source_of(name) == source:
+                again = again.seeing(*perceiver.perceive(records))
+        return again
 
     def costs(self, records: Sequence[Record]) -> dict[str, float]:
         """Milliseconds that each source takes in a record that has it: the median over records perceived one by one."""

@@ -120,7 +120,7 @@ class TranscriptPerceiver:
         """Which sense reads, which encoder understands it, and the words."""
         arrays, config = self._texts.to_arrays()
         found = {f"texts/{key}": value for key, value in arrays.items()}
-        parts = {"texts": config, "reader": self._maker or self._tool().maker, "is_idle": self.is_idle}
+        parts = {"texts": config, "reader": self._maker or self.sense().maker, "is_idle": self.is_idle}
         if self._words is not None:
             arrays, parts["words"] = self._words.to_arrays()
             found |= {f"words/{key}": value for key, value in arrays.items()}
@@ -144,8 +144,8 @@ class TranscriptPerceiver:
             self._words.from_arrays(of("words"), config["words"])
         self.is_idle, self._maker = config["is_idle"], config["reader"]
 
-    def _tool(self) -> Sense[Any, Reading]:
-        """The sense, made on first use.
+    def sense(self) -> Sense[Any, Reading]:
+        """What reads, made on first use.
 
         Raises:
             DataError: It is not the one that the model was trained with.
@@ -164,7 +164,7 @@ class TranscriptPerceiver:
         self, records: Sequence[Record], upkeep: Upkeep, tick: Callable[[int], None] | None = None
     ) -> tuple[Reading | None, ...]:
         """What is read in each record."""
-        return tuple(map(_together, perceived(records, self._tool(), upkeep, tick=tick)))
+        return tuple(map(together, perceived(records, self.sense(), upkeep, tick=tick)))
 
 
 def _as_texts(readings: Sequence[Reading | None]) -> list[Record]:
@@ -172,7 +172,7 @@ def _as_texts(readings: Sequence[Reading | None]) -> list[Record]:
     return [Record(text=reading.text if reading else None) for reading in readings]
 
 
-def _together(parts: Sequence[Reading]) -> Reading | None:
+def together(parts: Sequence[Reading]) -> Reading | None:
     """All that was read in one record, as sure as the least sure part of it."""
     said = [part for part in parts if not is_blank(part.text)]
     if not said:
