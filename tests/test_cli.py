@@ -573,4 +573,6 @@ def test_an_auditors_record_is_replayed(run: Run, saved: Path, tmp_path: Path) -
     assert (ended.code, ended.out.startswith("differs: decision.kind")) == (1, True), ended
     kept.write_text("[]", "utf-8")
     refused(run("replay", saved, kept), "no auditor's record")
-    refused(run("replay", saved, tmp_path / "none.json"), "cannot be read as JSON")
+    refused(run("replay", saved, tmp_path / "none.json"), "No such file")
+    kept.write_text("{", "utf-8")
+    refused(run("replay", saved, kept), "cannot be read as JSON")

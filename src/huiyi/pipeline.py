@@ -15,6 +15,7 @@ import numpy as np
 
 from huiyi import __version__
 from huiyi.align import Aligner, SpansAligner
+from huiyi.data.columns import listed
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.explain import (
@@ -696,7 +697,17 @@ class Model:
         return self._with(examples=())
 
     def acting(self, actor: Actor) -> Model:
-        """The same model with another policy."""
+        """The same model with another policy.
+
+        Raises:
+            OptionError: The policy goes by intents, and the model tells none of them.
+        """
+        labels = [name for task in self.tasks for name in task.names]
+        if actor.intents and not set(actor.intents) & set(labels):
+            raise OptionError(
+                f"the policy speaks of the intents {listed(actor.intents)}, and the model tells none of them; expected "
+                f"a model of the log's intents. This one tells {listed(labels)}"
+            )
         return self._with(actor=actor)
 
     def _with(

@@ -61,7 +61,10 @@ def test_effect_as_json_is_one_object(monkeypatch, capsys, log):
         ("effect", (*ASKED, "--against", "fax"), "never 'fax'"),
         ("effect", (*ASKED, "--causal-model", "none.yaml"), "no such file"),
         ("policy", (*ASKED, "--explore", "0.9"), "Expected 0 to 0.5"),
+        ("policy", (*ASKED, "--explore", "0.1"), "add --into DIR"),
         ("policy", (*ASKED, "--cost", "call=much"), "is no number"),
+        ("effect", ("--action", "reply", "--outcome", "reply"), "is named by --action and --outcome"),
+        ("effect", (*ASKED, "--no-such-option"), "Try: huiyi effect --help"),
         ("discover", (*ASKED, "--method", "scor"), "Did you mean 'score'"),
     ],
 )
@@ -90,8 +93,29 @@ def test_a_policy_that_is_not_surely_better_changes_nothing(monkeypatch, capsys,
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
     huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")] * 3).save(tmp_path / "desk")
     assert run(monkeypatch, "policy", tmp_path / "log.jsonl", *ASKED, "--into", tmp_path / "desk") == 2
-    assert "is as it was" in capsys.readouterr().err
+    assert "stays as it was" in capsys.readouterr().err
     assert huiyi.load(tmp_path / "desk").actor is None
+
+
+def test_a_policy_by_other_intents_enters_no_model(monkeypatch, capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [{"reply": "ab"[n % 2], "intent": ("broken", "late")[n % 3 == 0]} for n in range(900)]
+    for row in rows:
+        row["solved"] = int(rng.random() < (0.9 if (row["reply"] == "a") == (row["intent"] == "late") else 0.1))
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")] * 3).save(tmp_path / "desk")
+    assert run(monkeypatch, "policy", tmp_path / "log.jsonl", *ASKED, "--into", tmp_path / "desk") == 2
+    assert "the model tells none of them" in capsys.readouterr().err
+    assert huiyi.load(tmp_path / "desk").actor is None
+
+
+def test_rows_that_cannot_be_read_are_left_out_where_that_is_asked(monkeypatch, capsys, log):
+    with log.open("a") as stream:
+        stream.write("1,2,3,4,5,6\n")
+    assert run(monkeypatch, "effect", log, *ASKED, "--no-attempts") == 2
+    assert "--skip-bad" in capsys.readouterr().err
+    assert run(monkeypatch, "effect", log, *ASKED, "--no-attempts", "--skip-bad") == 0
+    assert "skipped" in capsys.readouterr().err
 
 
 def test_discover_writes_a_graph_that_effect_reads(monkeypatch, capsys, log, tmp_path):

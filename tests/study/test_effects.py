@@ -53,6 +53,32 @@ def test_a_hidden_cause_is_refused_with_what_to_measure(cells):
     assert any("not name 'hard'" in notice for notice in study.notices)
 
 
+def test_where_propensities_are_known_no_hidden_cause_matters():
+    rng = np.random.default_rng(4)
+    mood = rng.normal(size=4000)
+    chance = 0.1 + 0.8 / (1 + np.exp(-2 * mood))
+    call = rng.random(4000) < chance
+    cells = {"reply": np.where(call, "call", "mail"), "score": call - 2 * mood + rng.normal(size=4000)}
+    cells["propensity"] = np.where(call, chance, 1 - chance)
+    model = CausalModel.of(
+        "mood -> reply", "mood -> score", "reply -> score",
+        roles={"reply": "action", "score": "outcome", "mood": "hidden"},
+    )  # fmt: skip
+    log = read_log(cells, Roles("reply", ("score",), propensity="propensity"))
+    for causal_model in (model, None):
+        study = effect(log, causal_model=causal_model, against="mail", config=QUICK)
+        (told,) = study.effects.overall
+        assert told.naive < 0 and told.estimate.low < 1 < told.estimate.high
+        words = "\n".join(study_in_words(study))
+        assert "was drawn by the probabilities" in words and "Whatever led to both" not in words
+        assert not study.sensitivities
+
+
+def test_a_column_of_propensities_that_nobody_named_is_told(cells):
+    log = read_log({**cells, "propensity": np.full(900, 0.5)}, Roles("reply", ("score",)))
+    assert any("--propensity propensity" in notice for notice in log.notices)
+
+
 def test_an_instrument_is_used_where_the_graph_says_so():
     rng = np.random.default_rng(1)
     lot, mood = rng.integers(0, 2, 3000), rng.normal(size=3000)

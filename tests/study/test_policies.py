@@ -30,6 +30,23 @@ def test_what_to_do_is_learnt_valued_and_told(study):
     assert json.loads(json.dumps(policy_json(study)))["adopted"] is True
 
 
+def test_less_can_be_better_and_actions_can_cost():
+    rng = np.random.default_rng(0)
+    call = rng.random(2000) < 0.5
+    cells = {"reply": np.where(call, "call", "mail"), "minutes": 20 - 5 * call + rng.normal(size=2000)}
+    dear = policy(cells, "reply", "minutes", less_is_better=True, costs={"call": 9})
+    for less, best in ((True, "call"), (False, "mail")):
+        learned = policy(cells, "reply", "minutes", less_is_better=less).learned
+        assert learned.policy.explain() == (f"always: {best}",)
+    assert dear.learned.policy.explain() == ("always: mail",)
+    words = policy_in_words(dear)
+    assert words[:2] == [
+        "Less of minutes is better: it is counted with a minus.",
+        "All values are less what actions cost: call 9.",
+    ]
+    assert policy_json(dear)["costs"] == {"call": 9}
+
+
 @pytest.fixture(scope="module")
 def model():
     return huiyi.train([("where is my card", "arrival"), ("my card was stolen", "theft")] * 3)

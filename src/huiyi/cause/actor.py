@@ -45,6 +45,13 @@ class Actor:
         """The fields of records that it looks at."""
         return tuple(name for name in self.policy.columns if name != self.intent)
 
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The intents that it tells apart."""
+        conditions = (condition for rule in self.policy.rules for condition in rule.when)
+        named = (name for condition in conditions if condition.column == self.intent for name in condition.names)
+        return tuple(dict.fromkeys(named))
+
     def act(self, decisions: Sequence[Decision], records: Sequence[Record]) -> tuple[Decision, ...]:
         """The same decisions; those to act, for which nothing else has chosen the action, have one.
 

@@ -10,11 +10,12 @@ from huiyi.cause.criteria import adjustment_sets, front_door, instruments, media
 from huiyi.cause.formula import Chance, Formula, product, text, total
 from huiyi.cause.general import Tangle, identified
 from huiyi.cause.graph import Pair
+from huiyi.cause.log import Log
 from huiyi.cause.model import CausalModel
 from huiyi.errors import DataError
 
 Strategy: TypeAlias = Literal[
-    "no effect", "back-door", "front-door", "general", "instrument", "mediation", "not identified"
+    "no effect", "back-door", "front-door", "general", "instrument", "mediation", "propensities", "not identified"
 ]
 
 
@@ -26,8 +27,9 @@ class Identification:
         action: What is done.
         outcome: What comes of it.
         strategy: ``back-door``, by columns held equal; ``front-door``, by mediators; ``general``, by the formula;
-            ``instrument``, by what moves the action; ``mediation``, its direct and its indirect part; ``no effect``,
-            since no arrows lead from the action to the outcome; or ``not identified``.
+            ``instrument``, by what moves the action; ``mediation``, its direct and its indirect part; ``propensities``,
+            since it is known how probable each action was; ``no effect``, since no arrows lead from the action to the
+            outcome; or ``not identified``.
         adjustment: The columns to hold equal: those that give the narrowest intervals, or else the fewest.
         adjustments: All sets of columns that were found to do, small ones first; of ``back-door`` alone.
         mediators: Columns through which the effect goes.
@@ -56,6 +58,24 @@ class Identification:
     def is_identified(self) -> bool:
         """Whether the effect can be told."""
         return self.strategy != "not identified"
+
+
+def identified_in(model: CausalModel, log: Log, outcome: str) -> Identification:
+    """The way to tell an effect from a log: by what the log says of how actions were drawn, or else by the model.
+
+    Where that is known, no hidden cause matters: each row counts by how probable its action was. What the model says
+    was before the action only makes intervals narrower.
+
+    Raises:
+        DataError: The model does not have the action, or the outcome.
+    """
+    found = identify(model, log.action_name, outcome)
+    if log.propensities is None:
+        return found
+    after = model.graph.descendants([log.action_name])
+    before = tuple(name for name in log.context if name in model.measured and name not in after)
+    said = f"{log.action_name!r} was drawn by the probabilities that the log says it was drawn by."
+    return Identification(log.action_name, outcome, "propensities", found.adjustment or before, assumptions=(said,))
 
 
 def identify(model: CausalModel, action: str | None = None, outcome: str | None = None) -> Identification:

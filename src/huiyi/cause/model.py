@@ -168,11 +168,12 @@ def assumed(log: Log, outcome: str) -> CausalModel:
         else f"Nothing led to both {log.action_name!r} and {outcome!r}; {log.action_name!r} was as if drawn by lot."
     )
     before = f"All of them were known before {log.action_name!r}, and {log.action_name!r} came before {outcome!r}."
+    taken = () if log.propensities is not None else (held,)  # nothing need be assumed of how actions were chosen
     return CausalModel(
         roles,
         (*arrows, (log.action_name, outcome)),
         (),
-        (held, before) if context else (held,),
+        (*taken, before) if context else taken,
         f"the model assumed for {log.source}",
     )
 

@@ -284,8 +284,14 @@ def _without_ids(context: Mapping[str, Column], reader: _Reader) -> dict[str, Co
 
 
 def _check_named(cells: Mapping[str, Any], roles: Roles, source: str) -> None:
-    """Refuse columns that were named and are not there."""
+    """Refuse columns that were named and are not there, or for two things."""
+    seen: dict[str, str] = {}
     for option, name in roles.named():
+        if name in seen:
+            raise ColumnError(
+                f"{source}: {name!r} is named by {seen[name]} and {option}. Expected one of them: leave the other out"
+            )
+        seen[name] = option
         if name not in cells:
             raise ColumnError(
                 f"{source} has no column {name!r}.{did_you_mean(name, cells)} Its columns: "

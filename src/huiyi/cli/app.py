@@ -78,6 +78,7 @@ def main() -> None:
             raise
         said = show()
         if not said.startswith("Usage:"):  # which is what it says where nothing was asked for
-            said = f"huiyi: {' '.join(said.split())} Try: huiyi --help"
+            within = getattr(error, "ctx", None)
+            said = f"huiyi: {' '.join(said.split())} Try: {within.command_path if within else 'huiyi'} --help"
         print(said, file=sys.stderr)
         sys.exit(2)

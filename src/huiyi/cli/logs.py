@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from huiyi.cli.options import Ignore, Json, Language, Where, asked_language, listed, pairs
+from huiyi.cli.options import Ignore, Json, Language, SkipBad, Where, asked_language, listed, pairs
 from huiyi.cli.printing import open_console, print_notices, progress_bars
+from huiyi.data.columns import listed as named
 from huiyi.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def effect(
     outcome_time: OutcomeTime = None,
     ignore: Ignore = "",
     where: Where = None,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
     lang: Language = "en",
 ) -> None:
@@ -97,6 +99,7 @@ def effect(
             outcome_time=outcome_time,
             ignore=ignore,
             where=where,
+            skip_bad=skip_bad,
         )
         study = run(
             log,
@@ -129,6 +132,9 @@ def policy(
     cost: Annotated[
         list[str] | None, typer.Option(metavar="ACTION=N", help="What an action costs, in the outcome's unit.")
     ] = None,
+    less_is_better: Annotated[
+        bool, typer.Option("--less-is-better", help="Less of the outcome is better, such as of minutes.")
+    ] = False,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="A saved model that is to act by it, if it is adopted.")
     ] = None,
@@ -147,6 +153,7 @@ def policy(
     outcome_time: OutcomeTime = None,
     ignore: Ignore = "",
     where: Where = None,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
     lang: Language = "en",
 ) -> None:
@@ -160,6 +167,8 @@ def policy(
 
     language = asked_language(lang)
     exploration = Exploration(explore, explore_by, seed)  # type: ignore[arg-type]  # it checks the kind
+    if explore and into is None:
+        raise OptionError("--explore: no model is named that should explore; add --into DIR")
     model = None if into is None else load(into)
     with progress_bars() as progress:
         log = _log(
@@ -176,11 +185,13 @@ def policy(
             outcome_time=outcome_time,
             ignore=ignore,
             where=where,
+            skip_bad=skip_bad,
         )
         study = run(
             log,
             columns=listed(columns) or None,
             costs=_costs(cost),
+            less_is_better=less_is_better,
             causal_model=_model(causal_model),
             seed=seed,
             on_progress=progress,
@@ -193,12 +204,21 @@ def policy(
     if model is None or into is None:
         return
     if not study.learned.adopted:
-        raise DataError(
-            f"{into} is as it was: {study.learned.reason} Expected a policy that is surely better: log more"
-        )
+        raise DataError(f"{into} stays as it was, since the policy was not adopted; log more, then learn it again")
+    actor = Actor(study.learned.policy, exploration, log.intent_name or "intent")
+    acting = model.acting(actor)
     with replacing(into) as new:
-        model.acting(Actor(study.learned.policy, exploration, log.intent_name or "intent")).save(new)
-    print_notices([f"{into} acts by it. {exploration.explain()}"])
+        acting.save(new)
+    labels = {name for task in model.tasks for name in task.names}
+    if unknown := [name for name in actor.intents if name not in labels]:
+        print_notices([f"{into} never tells the intents {named(unknown)}, of which the policy speaks"])
+    instead = ", in place of the policy that it had" if model.actor is not None else ""
+    print_notices(
+        [
+            f"{into} acts by it{instead}. {exploration.explain()}",
+            f"{into} is another version now: `huiyi replay` refuses what was recorded of the one before",
+        ]
+    )
 
 
 def discover(
@@ -219,6 +239,7 @@ def discover(
     intent: Intent = None,
     ignore: Ignore = "",
     where: Where = None,
+    skip_bad: SkipBad = False,
     seed: Seed = 0,
     lang: Language = "en",
 ) -> None:
@@ -233,7 +254,17 @@ def discover(
 
     language = asked_language(lang)
     with progress_bars() as progress:
-        log = _log(source, action, outcome, progress, fields=fields, intent=intent, ignore=ignore, where=where)
+        log = _log(
+            source,
+            action,
+            outcome,
+            progress,
+            fields=fields,
+            intent=intent,
+            ignore=ignore,
+            where=where,
+            skip_bad=skip_bad,
+        )
         before = Knowledge.of_log(log)
         model = _model(known)
         found = run(
@@ -283,6 +314,7 @@ def _log(
     intent: str | None,
     ignore: str,
     where: list[str] | None,
+    skip_bad: bool,
     text: str = "",
     propensity: str | None = None,
     unit: str | None = None,
@@ -305,7 +337,7 @@ def _log(
         ignore=tuple(listed(ignore)),
     )
     texts = tuple(listed(text)) or None
-    return read_log(source, roles, texts=texts, where=pairs(where, "--where"), on_progress=progress)
+    return read_log(source, roles, texts=texts, where=pairs(where, "--where"), skip_bad=skip_bad, on_progress=progress)
 
 
 def _model(file: Path | None) -> CausalModel | None:

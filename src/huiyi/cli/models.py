@@ -401,7 +401,9 @@ def replay(
     }[asked_language(lang)]
     try:
         document = json.loads(kept.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DataError(f"{kept} cannot be read: {error.strerror}. Expected an auditor's record") from error
+    except ValueError as error:
         raise DataError(f"{kept} cannot be read as JSON; expected an auditor's record") from error
     if not isinstance(document, dict):
         raise DataError(f"{kept} holds no auditor's record; expected what `huiyi explain --for auditor` printed")

@@ -56,7 +56,7 @@ def missing(path: Path) -> DataError:
 
 def no_content(source: str) -> DataError:
     """The error of a file without anything in it."""
-    return DataError(f"{source} is empty. Expected rows with at least a text: fill it, or name another file.")
+    return DataError(f"{source} is empty. Expected rows, one for each record: fill it, or name another file.")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-    from huiyi.study import Study
+    from huiyi.study import PolicyStudy, Study
     from huiyi.values import Effect
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -40,7 +40,13 @@ _SAID = {
         "against": "{action} against {against}",
         "held": "Held equal: {names}.",
         "nothing held": "Nothing is held equal.",
-        "how": "Told by: {strategy}.",
+        "back-door": "columns held equal",
+        "propensities": "the propensities in the log: each row counts by how probable its action was",
+        "no effect": "a plain comparison: the causal model has no arrows from the action to the outcome",
+        "front-door": "what lies between (front door)",
+        "instrument": "an instrument",
+        "general": "a formula (ID algorithm)",
+        "how": "Told by {strategy}.",
         "assumed": "Taken for granted: {said}",
         "overall": "Over all",
         "by": "By {name}",
@@ -73,6 +79,12 @@ _SAID = {
         "against": "{action} 相对 {against}",
         "held": "保持相同：{names}。",
         "nothing held": "没有保持相同的列。",
+        "back-door": "保持一些列相同（后门）",
+        "propensities": "日志中的倾向：每一行按其动作当时的概率计入",
+        "no effect": "直接比较：因果模型中没有从动作到结果的箭头",
+        "front-door": "中间环节（前门）",
+        "instrument": "工具变量",
+        "general": "一个公式（ID 算法）",
         "how": "识别方法：{strategy}。",
         "assumed": "前提：{said}",
         "overall": "总体",
@@ -126,8 +138,9 @@ def study_in_words(study: Study, language: str = "en") -> list[str]:
         study: What ``huiyi.effect`` returned.
         language: ``en`` or ``zh``. What attempts and notices say is English.
     """
-    said = _SAID[wording(language).code[:2]]
-    lines = _basis(study, said)
+    code = wording(language).code[:2]
+    said = _SAID[code]
+    lines = grounds(study, code)
     if wrong := _reversed(study, said):
         lines.append(said["reverses"].format(names=", ".join(wrong)))
     for one in study.effects.overall:
@@ -194,7 +207,7 @@ def write_study(study: Study, path: str | Path, *, language: str = "en") -> None
     title = said["title"].format(action=study.log.action_name, outcome=study.outcome)
     rows = said["rows"].format(rows=len(study.log), source=study.log.source)
     body = [f"<article><h1>{isolated(title)}</h1><p>{isolated(rows)}</p>", '<section class="panel">']
-    body += [f"<p>{isolated(line, most=2000)}</p>" for line in _basis(study, said)]
+    body += [f"<p>{isolated(line, most=2000)}</p>" for line in grounds(study, words.code[:2])]
     if wrong := _reversed(study, said):
         body.append(f"<p><b>{isolated(said['reverses'].format(names=', '.join(wrong)), most=1000)}</b></p>")
     body.append("</section>")
@@ -208,14 +221,19 @@ def write_study(study: Study, path: str | Path, *, language: str = "en") -> None
     write_page(Path(path), page, what="the report")
 
 
-def _basis(study: Study, said: Mapping[str, str]) -> list[str]:
-    """What the answer rests on."""
-    found = study.identification
+def grounds(study: Study | PolicyStudy, language: str) -> list[str]:
+    """What an answer rests on: how it was told, what is held equal, and what is taken for granted.
+
+    Args:
+        study: What ``huiyi.study`` returned.
+        language: ``en`` or ``zh``.
+    """
+    said, found = _SAID[language], study.identification
     lines = []
     if found.is_identified:
         held = ", ".join(found.adjustment)
         lines = [
-            said["how"].format(strategy=found.strategy),
+            said["how"].format(strategy=said[found.strategy]),
             said["held"].format(names=held) if held else said["nothing held"],
         ]
     return [*lines, *(said["assumed"].format(said=line) for line in (*study.model.assumptions, *found.assumptions))]

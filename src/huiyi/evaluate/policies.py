@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from huiyi.evaluate.effects import is_share, plain
+from huiyi.evaluate.effects import grounds, is_share, plain
 from huiyi.evaluate.wording import wording
 
 if TYPE_CHECKING:
@@ -14,19 +14,33 @@ if TYPE_CHECKING:
 _SAID = {
     "en": {
         "do": "What to do, the first that fits ({shape}):",
+        "more": "More of {outcome} is better.",
+        "less": "Less of {outcome} is better: it is counted with a minus.",
+        "costs": "All values are less what actions cost: {costs}.",
         "logging": "What was done brought {value} ({interval}).",
         "policy": "A policy learnt like this brings {value} ({interval}): {gain} more ({gained}), valued on rows that "
         "it was not learnt from; they count as much as {effective:,.0f} of {rows:,} rows.",
         "refused": "What it would bring cannot be told: {why}",
         "gains": "By intent:",
+        "one action": "one action for all",
+        "table": "one action for each intent",
+        "tree": "conditions that follow each other",
+        "table of trees": "conditions for each intent",
     },
     "zh": {
         "do": "怎么做，按第一条符合的规则（{shape}）：",
+        "more": "{outcome} 越多越好。",
+        "less": "{outcome} 越少越好：按负数计算。",
+        "costs": "所有数值都已减去动作的成本：{costs}。",
         "logging": "原来的做法带来 {value}（{interval}）。",
         "policy": "这样学到的策略带来 {value}（{interval}）：多 {gain}（{gained}），"
         "用没有参与学习的数据估计，相当于 {rows:,} 行中的 {effective:,.0f} 行。",
         "refused": "无法判断会带来什么：{why}",
         "gains": "按意图：",
+        "one action": "所有情况同一个动作",
+        "table": "每个意图一个动作",
+        "tree": "逐层的条件",
+        "table of trees": "每个意图各有条件",
     },
 }
 
@@ -49,7 +63,11 @@ def policy_in_words(study: PolicyStudy, language: str = "en") -> list[str]:
         return f"{number(estimate.low, signed=signed)} … {number(estimate.high, signed=signed)}"
 
     value = learned.value
-    lines = [said["do"].format(shape=learned.shape)]
+    lines = [said["less" if study.less_is_better else "more"].format(outcome=study.outcome)]
+    if study.costs:
+        lines.append(said["costs"].format(costs=", ".join(f"{name} {cost:g}" for name, cost in study.costs.items())))
+    lines += grounds(study, code)
+    lines.append(said["do"].format(shape=said[learned.shape]))
     lines += [f"  {phrase}" for phrase in learned.policy.explain("zh" if code == "zh" else "en")]
     lines.append(said["logging"].format(value=number(value.logging.value), interval=interval(value.logging)))
     if value.estimate is None or value.gain is None:
@@ -87,6 +105,10 @@ def policy_json(study: PolicyStudy) -> dict[str, Any]:
         "rows": len(study.log),
         "action": study.log.action_name,
         "outcome": study.outcome,
+        "less_is_better": study.less_is_better,
+        "costs": dict(study.costs),
+        "strategy": study.identification.strategy,
+        "adjusted": list(study.identification.adjustment),
         "policy": plain(learned.policy.to_json()),
         "shape": learned.shape,
         "adopted": learned.adopted,

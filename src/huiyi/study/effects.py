@@ -11,7 +11,7 @@ import numpy as np
 from huiyi.cause.checks import checked
 from huiyi.cause.comparing import Estimated
 from huiyi.cause.effect import estimated, pairs_of, untold
-from huiyi.cause.identify import Identification, identify
+from huiyi.cause.identify import Identification, identified_in
 from huiyi.cause.independences import agreements
 from huiyi.cause.instrument import instrument_effect
 from huiyi.cause.log import Categories, Log
@@ -26,6 +26,9 @@ from huiyi.study.reading import read_log
 from huiyi.values import Effect, Effects
 
 Progress: TypeAlias = Callable[[str, int, int], None]
+
+ADJUSTED = ("back-door", "propensities", "no effect")
+"""Strategies for which columns are held equal."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,9 @@ def effect(
         model = fitted_to(causal_model, log)
         against_it = tuple(str(one) for one in agreements(model, log) if not one.holds)
         log = replace(log, notices=(*log.notices, *against_it))
-    found = identify(model, log.action_name, outcome)
+    found = identified_in(model, log, outcome)
     asked = _Asked(log, outcome, against, found, config, on_progress)
-    if found.strategy in ("back-door", "no effect"):
+    if found.strategy in ADJUSTED:
         told = asked.adjusted(by)
         return Study(log, outcome, model, found, told.effects, told.overlaps, *asked.doubted(told.effects), config)
     effects = asked.otherwise()
@@ -199,7 +202,8 @@ class _Asked:
         refutations, sensitivities = {}, {}
         for one in effects.overall:
             if one.estimate is not None:
-                sensitivities[one.action] = sensitivity(self.log, one)
+                if self.found.strategy != "propensities":  # else no hidden cause matters
+                    sensitivities[one.action] = sensitivity(self.log, one)
                 refutations[one.action] = self._refuted(one) if self.config.attempts else ()
         return refutations, sensitivities
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from huiyi.cause.checks import checked
-from huiyi.cause.identify import identify
+from huiyi.cause.identify import Identification, identified_in
 from huiyi.cause.learning import LearnConfig, Learned, learn
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.model import CausalModel, assumed, fitted_to
 from huiyi.cause.nuisance import nuisances
 from huiyi.errors import DataError
-from huiyi.study.effects import Progress, as_log
+from huiyi.study.effects import ADJUSTED, Progress, as_log
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -27,15 +27,21 @@ class PolicyStudy:
 
     Attributes:
         log: What was read.
-        outcome: What the policy is to bring more of.
+        outcome: What the policy is to bring more of, or less.
         model: What may cause what.
-        learned: The policy, its value, and whether to use it.
+        identification: How it can be told what actions do.
+        learned: The policy, its value, and whether to use it. Where less is better, values have a minus.
+        costs: Action to what it costs; values are less that.
+        less_is_better: Whether it is to bring less.
     """
 
     log: Log
     outcome: str
     model: CausalModel
+    identification: Identification
     learned: Learned
+    costs: Mapping[str, float]
+    less_is_better: bool
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -50,6 +56,7 @@ def policy(
     *,
     columns: Sequence[str] | None = None,
     costs: Mapping[str, float] = _NOTHING,
+    less_is_better: bool = False,
     causal_model: CausalModel | None = None,
     config: LearnConfig | None = None,
     seed: int = 0,
@@ -60,9 +67,10 @@ def policy(
     Args:
         source: A log that ``read_log`` read, or what it reads.
         action: The column of what was done. Not needed of a log.
-        outcome: The column of what came of it; more is better. Of a log: its first outcome where none is named.
+        outcome: The column of what came of it. Of a log: its first outcome where none is named.
         columns: What the policy may look at; all that was known before the action when not given.
         costs: Action to what it costs, in the outcome's unit.
+        less_is_better: Whether less of the outcome is better, such as of minutes. Else more is.
         causal_model: What may cause what. See ``effect``.
         config: How it is learnt.
         seed: Of folds and learners.
@@ -89,10 +97,12 @@ def policy(
             f"{log.source}: {log.action_name!r} is a dose. Expected actions to choose from: group it into a few"
         )
     model = assumed(log, outcome) if causal_model is None else fitted_to(causal_model, log)
-    found = identify(model, log.action_name, outcome)
-    if found.strategy not in ("back-door", "no effect"):
+    found = identified_in(model, log, outcome)
+    if found.strategy not in ADJUSTED:
         why = found.reason or f"What {log.action_name!r} does can be told by {found.strategy} only."
         raise DataError(f"{log.source}: no policy can be learnt. {why} Expected columns that can be held equal")
+    if less_is_better:
+        log = replace(log, outcomes={**log.outcomes, outcome: -log.outcomes[outcome]})
     told = nuisances(log, outcome, adjust=found.adjustment, seed=seed, on_progress=on_progress)
     learned = learn(log, told, outcome=outcome, columns=columns, costs=dict(costs), config=config)
-    return PolicyStudy(log, outcome, model, learned)
+    return PolicyStudy(log, outcome, model, found, learned, dict(costs), less_is_better)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
+PROPENSITY = "propensity"
+"""What the column is called in logs of decisions that a model made."""
+
 
 def read_log(
     source: str | os.PathLike[str] | Iterable[Any],
@@ -32,6 +35,7 @@ def read_log(
     *,
     texts: Sequence[str] | None = None,
     where: Mapping[str, str] = _NONE,
+    skip_bad: bool = False,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Log:
     """Read a log of decisions, and perceive its texts.
@@ -42,6 +46,7 @@ def read_log(
         texts: Columns of texts: what they mean is part of what was known before the action. By default ``text``, where
             there is such a column, no intent, and nothing is said of the context.
         where: Keep only rows whose column has this value.
+        skip_bad: Leave out rows that cannot be read, and say how many, instead of raising.
         on_progress: Told what is done, how much of it, and of how much.
 
     Raises:
@@ -54,7 +59,7 @@ def read_log(
         >>> log.actions.names, log.outcomes["solved"].tolist()
         (('call', 'mail'), [1.0, 0.0])
     """
-    name, columns, notices = _columns(source, where)
+    name, columns, notices = _columns(source, where, skip_bad)
     if texts is None:
         texts, roles, said = _usual_texts(columns, roles, name)
         notices = (*notices, *said)
@@ -63,6 +68,12 @@ def read_log(
         check_named(Columns(text=column), list(columns), name)
         vectors[column] = _meanings(columns[column], on_progress)
     log = log_of(columns, roles, vectors=vectors, source=name)
+    if PROPENSITY in log.context:
+        notices = (
+            *notices,
+            f"{name}: {PROPENSITY!r} is held equal like any column. If it says how probable the action that was taken "
+            f"was, give it with --propensity {PROPENSITY}; else leave it out with --ignore {PROPENSITY}.",
+        )
     return replace(log, notices=(*notices, *log.notices))
 
 
@@ -76,7 +87,7 @@ def _usual_texts(columns: Mapping[str, Any], roles: Roles, source: str) -> tuple
     return (), replace(roles, ignore=(*roles.ignore, "text")), [said]
 
 
-def _columns(source: Any, where: Mapping[str, str]) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
+def _columns(source: Any, where: Mapping[str, str], skip_bad: bool) -> tuple[str, Mapping[str, Any], tuple[str, ...]]:
     """What to call a source, its columns in the rows that are asked for, and what was noticed while it was read."""
     name: str
     noticed: tuple[str, ...]
@@ -85,7 +96,7 @@ def _columns(source: Any, where: Mapping[str, str]) -> tuple[str, Mapping[str, A
         rows = range(1, 1 + max(map(len, arrays.values()), default=0))
         name, noticed, sheets = "the log", (), [Sheet("the log", None, arrays, rows)]
     else:
-        sheets, notices = sheets_of(source)
+        sheets, notices = sheets_of(source, skip_bad=skip_bad)
         name, noticed = notices.source, notices.sentences()
     if not any(len(sheet.rows) for sheet in sheets):
         raise DataError(f"{name} has no rows. Expected one row for each decision: log some first")
