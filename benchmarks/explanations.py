@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from harness import Pair, load, run_cases
@@ -31,12 +32,15 @@ from huiyi.evaluate import audit
 from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
 from huiyi.perceive import PICTURES
 from huiyi.perceive import altered as altering
+from huiyi.pipeline import REFIT_ROWS
 from huiyi.values import Explanation, Record
 
 MASK = "[MASK]"
+FEWER = 12  # the same of models that are trained many times
 FEW = 5  # of the training rows one in so many teaches the models that only sanity is asked of
 ARTEFACT = "zorblax"
 PLANTED = "card_arrival"
+RELABELLED = 20  # decisions, each tried by training a model from the start
 PICTURES_SHOWN, OTHERS = 100, 10  # explained, evenly spread; random regions of each
 
 IN_ANOTHER_PROCESS = """
@@ -256,6 +260,31 @@ def planted_labels() -> dict[str, float]:
     return {"rows": flipped, "planted": len(wrong), "named_first": first / flipped, "named": found / flipped}
 
 
+def relabelled(most_rows: int) -> dict[str, Any]:
+    """Training rows that are named to be relabelled: whether a model trained on them so tells the other label.
+
+    Where the model has at most ``most_rows``, what is named was tried by fitting heads again; else it is an estimate.
+    Each set is tried here by training from the start.
+    """
+    train, test, _ = rows_of("banking77")
+    few = train[::FEWER]
+    model, texts = huiyi.train(few), [text for text, _ in test[:: len(test) // RELABELLED][:RELABELLED]]
+    named, verified, left, rows = 0, 0, 0, 0
+    for text in texts:
+        with patch("huiyi.pipeline.REFIT_ROWS", most_rows):
+            found = model.explain(text).relabelling
+        if found is not None:
+            own = {(row.text, row.labels[0]) for row in found.rows}
+            other = huiyi.train([(said, found.label if (said, label) in own else label) for said, label in few])
+            told = other.decide(text).label
+            named, rows = named + 1, rows + len(found.rows)
+            verified, left = verified + (told == found.label), left + (told != model.decide(text).label)
+    return {
+        "rows": len(texts), "told": named / len(texts), "verified": verified / named, "changed": left / named,
+        "relabelled": rows / named,
+    }  # fmt: skip
+
+
 def replayed() -> dict[str, Any]:
     """Auditor's records in a new process, and with one byte of the model changed."""
     model, texts = trained("banking77"), explained("banking77")[:100]
@@ -365,6 +394,8 @@ def main() -> None:
         "banking77, sanity": sanity,
         "banking77, planted artefact": artefact,
         "banking77, planted labels": planted_labels,
+        "banking77, rows to relabel, tried": lambda: relabelled(REFIT_ROWS),
+        "banking77, rows to relabel, estimated": lambda: relabelled(0),
         "banking77, replay": replayed,
         "mm_ham10000, regions": regions,
     }

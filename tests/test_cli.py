@@ -538,10 +538,24 @@ def test_explain(run: Run, saved: Path, model: Model, tmp_path: Path) -> None:
     other = json.loads(run("explain", saved, text, "--about", model.task.names[1], "--json").out)
     assert other["label"] == model.task.names[1]
     assert run("explain", saved, "").code == 0
+    assert [node["text"] for node in other["graph"]["nodes"] if node["kind"] == "decision"]
+
+
+def test_explain_a_whole_model(run: Run, saved: Path, model: Model) -> None:
+    told = run("explain", saved, "--html", "model.html")
+    assert all(f"{name}: " in told.out for name in model.task.names) and "→ model.html" in told.out
+    assert "<svg" not in Path("model.html").read_text("utf-8")
+    about = run("explain", saved, "--about", "ask_fare", "--lang", "zh").out
+    assert about.startswith("ask_fare：") and "book_ticket：" not in about
+    plain = json.loads(run("explain", saved, "--json").out)
+    assert [one["label"] for one in plain[model.task.name]["labels"]] == list(model.task.names)
 
 
 def test_what_cannot_be_explained(run: Run, saved: Path) -> None:
-    refused(run("explain", saved), "nothing to explain")
+    refused(run("explain", saved, "--for", "person"), "nothing to explain")
+    refused(run("explain", saved, "--method", "shapley"), "nothing to explain")
+    refused(run("explain", saved, "--about", "ask_fair"), "Did you mean 'ask_fare'?")
+    refused(run("explain", saved, "--seconds", "0"), "more than 0")
     refused(run("explain", saved, "a", "--for", "judge"), "person, agent or auditor")
     refused(run("explain", saved, "a", "--about", "ask_fair"), "Did you mean 'ask_fare'?")
     refused(run("explain", saved, "a", "--method", "chain"), "Did you mean 'chains'?")

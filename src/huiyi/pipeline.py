@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from huiyi.explain import (
     Search,
     Unit,
     explain_words,
+    fewest_rows,
     influential_examples,
     nearest_examples,
     shapley,
@@ -36,10 +38,12 @@ from huiyi.storage import MANIFEST, read_folder, write_folder
 from huiyi.values import (
     Context,
     Decision,
+    Example,
     Explanation,
     Inference,
     Intents,
     Record,
+    Relabelling,
     Span,
     Task,
     Turn,
@@ -56,9 +60,14 @@ if TYPE_CHECKING:
     from huiyi.explain.gradients import Reads
     from huiyi.values import Reading, Signal, TaskKind
 
+    _Remembered = tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None]
+
 
 _TRIED = 6  # examples, to see whether a head keeps their rows in their order
 _SAME = 0.999  # the cosine of a row with itself, apart from rounding
+
+REFIT_ROWS = 1_000
+"""With more training rows than this, heads are not fitted again to see which of them to relabel: it takes seconds."""
 
 BATCH_ROWS = 1024
 """Rows perceived at once."""
@@ -116,6 +125,7 @@ class Model:
         self.reasoner = reasoner
         self.actor = actor
         self.sha256 = sha256
+        self._lessons: dict[str, tuple[Context, Context, list[int]]] = {}
         self._taught: dict[str, tuple[Sequence[Record], Context | None]] = {}
         self._corpora: dict[str, Corpus] = {}
         self._replayed: dict[str, Reads] = {}
@@ -348,8 +358,8 @@ class Model:
                 ``huiyi.explain.BACKBONE_METHODS``, which need the extra ``explain`` and speak of the backbone alone.
             seconds: How long weighing may take. When it is over, the best so far is told, and said to be.
             seed: Of random orders.
-            counterfactual: Whether to look for a small change of words that changes the decision. It takes longer than
-                all the rest.
+            counterfactual: Whether to look for a small change of words that changes the decision, and for a few
+                training rows whose other label does. It takes longer than all the rest.
 
         Raises:
             OptionError: The model has no such label, or tells spans alone; or there is no such method, or none for it.
@@ -364,6 +374,7 @@ class Model:
             >>> min(found.words, key=lambda word: word.weight).text
             'stolen'
         """
+        until = None if seconds is None else perf_counter() + seconds
         task = _explainable(self.tasks, about)
         context = self.perceive([_as_record(record)])
         inference = self.reason(context, self.align(context, task.name))
@@ -400,22 +411,113 @@ class Model:
             inference = self.reason(altered, self.align(altered, task.name))
             return self.choose(altered, inference), inference.intents.probabilities
 
-        changed = None
+        changed = relabelled = None
         if counterfactual and task.name not in context.records[0].answers:  # a reply settles, whatever the text says
             units = [Unit(word.text, word.start, word.end) for word in found.words]
             weights = [word.weight for word in found.words]
             search = (context.records[0].text or "", units, weights, decision, task.names, decided, self._corpus(task))
             changed = Search(*search).run()
+            if remembered and task.kind == "choice":
+                relabelled = self._relabelling(context, inference, column, remembered, until)
         return replace(
             found,
             shares=shares,
             counterfactual=changed,
             nearest=nearest_examples(*remembered) if remembered else (),
             influential=influential_examples(*remembered) if remembered else (),
+            relabelling=relabelled,
             fields=fields,
             regions=regions,
             stretches=stretches,
         )
+
+    def _relabelling(
+        self, context: Context, inference: Inference, column: int, remembered: _Remembered, until: float | None
+    ) -> Relabelling | None:
+        """The fewest examples whose other label would change the label told of one record; None where none are found.
+
+        They are told by fitting heads again where examples are few and there is time, else by heads that are linear in
+        the labels alone.
+        """
+        task = inference.intents.task
+        records, _, similar, pull = remembered
+        aligner = self.skills[task.name].aligner
+        assert isinstance(aligner, Aligner), "spans are not explained"
+        pulls = None if pull is None else aligner.pulls(context)
+        if pulls is None or pull is None or len({len(part.pull) for part in pulls.parts}) > 1:
+            return None
+        place = {name: number for number, name in enumerate(task.names)}
+        columns = np.full(len(pulls.counts), -1)
+        columns[: len(records)] = [place.get(next(iter(one.labels_of(task.name)), ""), -1) for one in records]
+        counts = np.where(columns >= 0, pulls.counts, 0.0)  # rows of no label, and texts that name labels, stay
+
+        def estimated(sets: Sequence[Sequence[int]], to: int) -> NDArray[np.floating]:
+            return self._revised(context, task, pulls.relabelled(sets, columns, to))
+
+        def refitted(rows: Sequence[int], to: int) -> NDArray[np.floating]:
+            assert lessons is not None
+            taught, names, named = lessons
+            ids = {id(records[row]) for row in rows}
+            own = [
+                replace(one, labels={**one.labels, task.name: task.names[to]}) if id(known) in ids else one
+                for known, one in zip(self._examples_for(task), taught.records, strict=True)
+            ]
+            again = aligner.relearnt(replace(taught, records=own), names, named)
+            told: NDArray[np.floating] = self._revised(context, task, again.probabilities(context))[0]
+            return told
+
+        told = inference.intents.probabilities[0]
+        top = int(told.argmax())
+        has_time = len(records) <= REFIT_ROWS and (until is None or perf_counter() < until)
+        lessons = self._lessons_of(task, len(pulls.counts) - len(records)) if has_time else None
+        found = fewest_rows(
+            columns, counts, told, estimated, refitted if lessons else None, rival=None if column == top else column
+        )
+        if found is None:
+            return None
+        rows, to, probability = found
+        named_rows = tuple(
+            Example(records[row].text or "", records[row].labels_of(task.name),
+                    float(np.clip(similar[row], 0, 1)), float(pull[row]))
+            for row in rows
+        )  # fmt: skip
+        return Relabelling(task.names[to], named_rows, probability, is_verified=lessons is not None)
+
+    def _revised(self, context: Context, task: Task, probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+        """What is known of the domain makes of several probabilities of one record, shape (n, k)."""
+        if self.reasoner is None:
+            return probabilities
+        cases = self.reasoner.read(context) * len(probabilities)
+        unseen = np.full(len(probabilities), np.nan)
+        revised: NDArray[np.floating] = self.reasoner.revise(
+            cases, Intents(task, probabilities, unseen)
+        ).intents.probabilities
+        return revised
+
+    def _examples_for(self, task: Task) -> list[Record]:
+        """The examples that teach a task."""
+        return [one for one in self.examples if task.name in one.labels]
+
+    def _lessons_of(self, task: Task, names: int) -> tuple[Context, Context, list[int]] | None:
+        """What was learnt from: texts and dialogues of the examples, and as many texts that name labels as there were.
+
+        None where the model does not hold these texts any more.
+        """
+        if task.name not in self._lessons:
+            hints = {} if self.reasoner is None else self.reasoner.hints(task)
+            plain = [(text, column) for column, label in enumerate(task.labels) for text in label.texts]
+            hinted = [
+                (text, column)
+                for column, label in enumerate(task.labels)
+                for text in dict.fromkeys([*label.texts, *hints.get(label.name, ())])
+            ]
+            named = next((some for some in (plain, hinted) if len(some) == names), None)
+            if named is None:
+                return None
+            own = [Record(text=one.text, history=one.history, labels=one.labels) for one in self._examples_for(task)]
+            texts = [Record(text=text) for text, _ in named]
+            self._lessons[task.name] = self.perceive(own), self.perceive(texts), [column for _, column in named]
+        return self._lessons[task.name]
 
     def _looking_inside(self, method: str, task: Task, column: int) -> Callable[[Game, np.random.Generator], Weights]:
         """What weighs words by the tuned backbone that counts most."""
@@ -437,14 +539,12 @@ class Model:
     def _corpus(self, task: Task) -> Corpus:
         """The words of the examples of a task, read once."""
         if task.name not in self._corpora:
-            own = [one for one in self.examples if task.name in one.labels]
+            own = self._examples_for(task)
             labels = [one.labels_of(task.name) for one in own]
             self._corpora[task.name] = Corpus([one.text or "" for one in own], labels, pieces)
         return self._corpora[task.name]
 
-    def _remembered(
-        self, context: Context, task: Task
-    ) -> tuple[Sequence[Record], str, NDArray[np.floating], NDArray[np.floating] | None] | None:
+    def _remembered(self, context: Context, task: Task) -> _Remembered | None:
         """The examples of a task, how like each is to the one record of a context, and what its label counts there.
 
         Told by the rows that a head keeps, where these are known to be the examples; else by perceiving the examples
@@ -471,7 +571,7 @@ class Model:
 
         Whether it does is tried on some of them: the row in the place of each must be just like it.
         """
-        records = [one for one in self.examples if task.name in one.labels and not is_blank(one.text)]
+        records = [one for one in self._examples_for(task) if not is_blank(one.text)]
         for row in range(0, len(records), max(1, len(records) // _TRIED)):
             context = self.perceive([Record(text=records[row].text)])
             memory = aligner.remember(context)

@@ -149,6 +149,18 @@ class Label:
         """
         return self.descriptions.get(language) or next(iter(self.descriptions.values()), "") or spelt(self.name)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the model reads of what it means: its name, if it has words, and its descriptions, each once.
+
+        Example:
+            >>> Label("card_arrival", {"en": "where is my card"}).texts, Label("7").texts
+            (('card arrival', 'where is my card'), ())
+        """
+        name = spelt(self.name)
+        texts = [name] if any(character.isalpha() for character in name) else []
+        return tuple(dict.fromkeys([*texts, *self.descriptions.values()]))
+
 
 @dataclass(frozen=True)
 class Task:
@@ -454,6 +466,23 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Relabelling:
+    """Training rows that would have changed the label that was told, had they been labelled with another one.
+
+    Attributes:
+        label: The other label, which would have been told then.
+        rows: The rows as they are labelled, those that count most first.
+        probability: How probable it would have been.
+        is_verified: Whether the heads were fitted again on rows labelled so. If not, it is an estimate.
+    """
+
+    label: str
+    rows: tuple[Example, ...]
+    probability: float
+    is_verified: bool
+
+
+@dataclass(frozen=True)
 class Change:
     """One word in the place of another. One of nothing is taken out."""
 
@@ -502,6 +531,7 @@ class Explanation:
         nearest: The training rows that are most like the record.
         influential: Those whose labels count most.
         counterfactual: A small change of words that changes the decision, where one was found.
+        relabelling: A few training rows whose other label would change the label told, where such were found.
         fields: What each form field added. None where the record has none that the model knows.
         regions: What regions of the pictures added. None where the model looks at none.
         stretches: What stretches of the recordings added. None where the model listens to none.
@@ -521,6 +551,7 @@ class Explanation:
     nearest: tuple[Example, ...] = ()
     influential: tuple[Example, ...] = ()
     counterfactual: Counterfactual | None = None
+    relabelling: Relabelling | None = None
     fields: Weighed[Entry] | None = None
     regions: Weighed[Region] | None = None
     stretches: Weighed[Stretch] | None = None

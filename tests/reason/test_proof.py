@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from huiyi.drawing import measured, wrapped
 from huiyi.errors import DataError, OptionError
 from huiyi.reason import Fact, Given, Knowledge, Proof, Rules, Wording, close, contradictions, draw, prove, replay
-from huiyi.reason.drawing import _PADDING, _SIZE, _WIDTH, MOST_BOXES, laid_out, measured, wrapped
+from huiyi.reason.drawing import _PADDING, _SIZE, _WIDTH, MOST_BOXES, laid_out
 
 TODAY = date(2026, 1, 31)
 RULES = """

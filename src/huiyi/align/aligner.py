@@ -15,6 +15,7 @@ from huiyi.align.fuse import Fusion, fit_fusion, signal_of
 from huiyi.align.kernel import KernelHead
 from huiyi.align.logistic import LogisticHead
 from huiyi.align.prototypes import PrototypesHead
+from huiyi.align.pulls import Pull, Pulls
 from huiyi.align.scope import Scope
 from huiyi.align.svm import SvmConfig, SvmHead
 from huiyi.together import side_by_side
@@ -192,12 +193,12 @@ class Aligner:
         mixed, _ = self._mixed_and_clues(self._scores(context, nearest=False), context)
         return self.fusion.usual.probabilities(mixed)
 
-    def remember(self, context: Context) -> Memory | None:
+    def remember(self, context: Context, without: int | None = None) -> Memory | None:
         """What a head remembers of the rows it learnt the text by, beside one record; None where none keeps them.
 
         Of the heads that count for the record, those that tell what each row's label counts come first, and of these
         the one that counts most. The rows are those of the task that have a text, in the order they were learnt in;
-        then texts that name labels.
+        then texts that name labels. ``without`` leaves out the label of one of them.
         """
         weights, _ = self.fusion.weights(context)
         keeping = [
@@ -211,7 +212,58 @@ class Aligner:
         if not keeping:
             return None
         *_, name, head = max(keeping, key=lambda one: one[:3])
-        return head.remember(context.signals[signal_of(name)])
+        signal = context.signals[signal_of(name)]
+        return head.remember(signal, without) if isinstance(head, KernelHead) else head.remember(signal)
+
+    def pulls(self, context: Context) -> Pulls | None:
+        """How what is said of one record moves with the labels of the rows learnt from; None where no head tells.
+
+        Told by the heads of its text that are linear in these labels. The other heads of it move too, by less than in
+        proportion to how far apart they hold the labels: by the root of that, the rows that suffice are as many as when
+        heads are fitted again, or one or two more. The rows are those of ``remember``.
+        """
+        weights, _ = self.fusion.weights(context)
+        scores = self._scores(context, nearest=False)
+        mixed, _ = self._mixed_and_clues(scores, context)
+        loud = {
+            name: float(weights[name][0] * told.labels[0].std())
+            for name, told in scores.items()
+            if source_of(signal_of(name)) == "text"
+        }
+        found = [
+            Pull(name, float(weights[name][0]), head, context.signals[signal_of(name)], pull)
+            for name, head in self._heads.items()
+            if isinstance(head, KernelHead)
+            and source_of(signal_of(name)) == "text"
+            and _present(context, name)[0]
+            and weights[name][0]
+            and (pull := head.remember(context.signals[signal_of(name)]).pull) is not None
+        ]
+        told = sum(loud[part.name] for part in found)
+        return Pulls(self.fusion.usual, mixed[0], tuple(found), (sum(loud.values()) / told) ** 0.5) if told else None
+
+    def relearnt(self, context: Context, names: Context | None = None, named: Sequence[int] = ()) -> Aligner:
+        """The same with heads that are fitted again on records, as ``fit`` does; only heads of what these hold.
+
+        How heads are blended, and what is in scope, stays as it is. What was learnt together with its signal stays too.
+        """
+        targets, groups = _targets(self.task, context)
+        described = np.asarray(named, dtype=np.intp)
+        targets = np.vstack([targets, np.eye(len(self.task.labels), dtype=np.float32)[described]])
+        groups = np.concatenate([groups, described])
+        again = Aligner()
+        again.task, again.fusion, again._scope, again._heads = self.task, self.fusion, self._scope, dict(self._heads)
+        for name, head in self._heads.items():
+            signal, present = context.signals[signal_of(name)], _present(context, name)
+            if not isinstance(head, KernelHead | LogisticHead | SvmHead) or not present.any():
+                continue
+            if names is not None:
+                signal = _stacked(signal, names.signals[signal_of(name)])
+                present = np.append(present, _present(names, name))
+            rows = np.flatnonzero(present)
+            again._heads[name] = HEADS[_technique(name)](several=head.several, config=head.config)
+            again._heads[name].fit(signal[rows], targets[rows], groups[rows])
+        return again
 
     def learnt_with(self, signals: Collection[str]) -> tuple[str, PrototypesHead] | None:
         """Of some signals, the one whose own labels count most, and the head that was learnt with it."""
@@ -253,6 +305,20 @@ class Aligner:
         for name, options in config["heads"].items():
             self._heads[name] = HEADS[_technique(name)]()
             self._heads[name].from_arrays(of(name), options)
+
+    @property
+    def heads(self) -> Mapping[str, Head]:
+        """The heads that are listened to, by ``signal/technique``."""
+        return self._heads
+
+    def adds(self, context: Context) -> dict[str, Array]:
+        """What each signal adds to the log-odds of the labels of n records, shape (n, k)."""
+        weights, _ = self.fusion.weights(context)
+        found: dict[str, Array] = {}
+        for name, told in self._scores(context, nearest=False).items():
+            added = weights[name][:, None] * told.labels
+            found[signal_of(name)] = found.get(signal_of(name), 0) + added
+        return found
 
     @property
     def weights(self) -> Mapping[str, float]:

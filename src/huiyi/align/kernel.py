@@ -97,17 +97,32 @@ class KernelHead:
 
     def score(self, signal: Signal, *, nearest: bool = True) -> Scores:
         """Logarithms of the estimated probabilities, less that of a label's mean share, or its own for ``several``."""
+        return Scores(self._told(self._estimate(signal)))
+
+    def moved(self, signal: Signal, shifts: Array) -> Array:
+        """Scores of one row, shape (1, d), if what is estimated of its labels moved by each of shifts, shape (m, k)."""
+        return self._told(self._estimate(signal) + shifts)
+
+    def _estimate(self, signal: Signal) -> Array:
+        """Estimated probabilities of the labels, shape (n, k)."""
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
         estimate = np.empty((len(signal), len(self._prior)), np.float32)
         for start in range(0, len(signal), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             estimate[part] = self._kernel(self._prepared(signal[part]), self._rows) @ self._coefficients
         estimate += self._prior
-        # Of one label or another the rare are rarer; of several, each is weighed against its own share.
-        return Scores(self._log(estimate) - self._log(self._prior if self.several else self._prior.mean()))
+        return estimate
 
-    def remember(self, signal: Signal) -> Memory:
+    def _told(self, estimate: Array) -> Array:
+        """Scores of estimates."""
+        # Of one label or another the rare are rarer; of several, each is weighed against its own share.
+        told: Array = self._log(estimate) - self._log(self._prior if self.several else self._prior.mean())
+        return told
+
+    def remember(self, signal: Signal, without: int | None = None) -> Memory:
         """The training rows beside one row z, shape (1, d), and what the label of each counts there.
+
+        ``without`` leaves out one of the rows: z itself, say, to hear what the head would tell had it not seen it.
 
         The estimate is linear in the labels: p(z) = ȳ + Σ_i h_i (y_i − ȳ), with h = (K + λI)⁻¹ K(·, z). The pull is h,
         solved among the nearest rows alone: exact where there are no more, and near to it where there are.
@@ -115,6 +130,7 @@ class KernelHead:
         assert isinstance(signal, np.ndarray), "a kernel head takes a dense signal"
         similar = (self._prepared(signal) @ self._rows.T)[0]
         near = np.argpartition(-similar, min(_NEAR_ROWS, len(similar)) - 1)[:_NEAR_ROWS]
+        near = near[near != without] if without is not None else near
         kernel = self._kernel(self._rows[near], self._rows[near])
         np.fill_diagonal(kernel, 1 + self.config.noise)
         pull = np.zeros(len(similar))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TypeAlias
 
 from huiyi.cause.model import CausalModel, Role
+from huiyi.drawing import in_xml, measured, wrapped
 
 WIDTH = 360
 """Of the picture, in pixels: that of a phone held upright."""
@@ -21,7 +19,6 @@ _MARGIN, _GAP, _RISE, _PADDING, _LINE, _SIZE = 12, 14, 46, 8, 16, 13
 _MOST_IN_ROW = 3
 _MOST_LINES = 6
 _LANES = 5
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FILLS: Mapping[Role, tuple[str, str]] = {
     "action": ("#e6effa", "#2f6db3"),
     "outcome": ("#e7f4ea", "#2e7d43"),
@@ -90,7 +87,7 @@ def draw(model: CausalModel) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="{_SIZE}">',
-        f"<title>{_text(_title(model))}</title>",
+        f"<title>{in_xml(_title(model))}</title>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" fill="#666666"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{height:g}" fill="#ffffff"/>',
@@ -109,7 +106,7 @@ def draw(model: CausalModel) -> str:
         for number, line in enumerate(box.lines):
             y = box.top + _PADDING + _LINE * number + _SIZE
             style = f' font-size="{_SIZE - 2}" fill="#666666"' if number and number == len(box.lines) - 1 else ""
-            parts.append(f'<text x="{box.middle:g}" y="{y:g}" text-anchor="middle"{style}>{_text(line)}</text>')
+            parts.append(f'<text x="{box.middle:g}" y="{y:g}" text-anchor="middle"{style}>{in_xml(line)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -157,10 +154,10 @@ def _row(groups: Sequence[Sequence[str]], model: CausalModel, room: float, top: 
     for group in groups:
         role = model.roles[group[0]]
         told = ", ".join(group) if len(group) > 1 else group[0]
-        lines = _wrapped(told, room - 2 * _PADDING)
+        lines = wrapped(told, room - 2 * _PADDING, _SIZE, most=_MOST_LINES)
         note = role if len(group) == 1 else f"{len(group)} × {role}"
         lines = (*lines, note) if role != "measured" or len(group) > 1 else (*lines,)
-        width = min(room, max(_measured(line, _SIZE) for line in lines) + 2 * _PADDING)
+        width = min(room, max(measured(line, _SIZE) for line in lines) + 2 * _PADDING)
         made.append((lines, max(width, 56.0), 2 * _PADDING + _LINE * len(lines) - (_LINE - _SIZE)))
     whole = sum(width for _, width, _ in made) + _GAP * (len(made) - 1)
     spare = (WIDTH - 2 * _MARGIN - whole) / (len(made) + 1)
@@ -251,28 +248,3 @@ def _title(model: CausalModel) -> str:
     if actions and outcomes:
         return f"What leads to {', '.join(outcomes)}, and what {actions[0]} does"
     return f"What causes what: {', '.join(list(model.roles)[:6])}"
-
-
-def _wrapped(text: str, width: float) -> tuple[str, ...]:
-    """A text in lines of at most so many pixels, cut where it must be."""
-    text = " ".join(_NOT_XML.sub("\ufffd", text).split()) or "\ufffd"
-    lines, line = [], ""
-    for piece in re.findall(r"\s|[^\s\u2e80-\uffef_.\-]{1,12}[_.\-]*|[_.\-]|[\u2e80-\uffef]", text):
-        if line and _measured(line + piece, _SIZE) > width:
-            lines.append(line.rstrip())
-            line = ""
-        line = (line + piece).lstrip()
-    lines = [one for one in (*lines, line.rstrip()) if one]
-    return tuple(lines) if len(lines) <= _MOST_LINES else (*lines[: _MOST_LINES - 1], "…")
-
-
-def _measured(text: str, size: float) -> float:
-    """About how many pixels a text is wide, rather too many than too few."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    capitals = sum(char.isupper() or char in "mwMW@%—…" for char in text)
-    return size * (wide * 1.02 + capitals * 0.75 + (len(text) - wide - capitals) * 0.56)
-
-
-def _text(text: str) -> str:
-    """A text that can be nothing but text in XML."""
-    return escape(_NOT_XML.sub("\ufffd", text))

@@ -162,7 +162,7 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled rows."""
     from huiyi.evaluate import evaluate as run
-    from huiyi.evaluate import figures_table, labelled_rows, sources_table, write_report
+    from huiyi.evaluate import figures_table, labelled_rows, mixed_up, overview, sources_table, write_report
     from huiyi.perceive import left_out
     from huiyi.pipeline import load
 
@@ -174,7 +174,9 @@ def evaluate(
     with progress_bars() as progress:
         evaluation = run(model, table, progress=lambda done, total: progress("rows", done, total))
     if report is not None:
-        write_report(evaluation, report, language=language)
+        told = [one for one in (evaluation.tasks or {"": evaluation}).values() if one.task.kind != "spans"]
+        overviews = {one.task.name: overview(model, one.task.name, pairs=list(mixed_up(one))) for one in told}
+        write_report(evaluation, report, language=language, overviews=overviews)
     if as_json:
         parts = {name: _as_plain(part) for name, part in evaluation.tasks.items()}
         print(json.dumps({**_as_plain(evaluation), **({"tasks": parts} if parts else {})}, ensure_ascii=False))
@@ -272,7 +274,11 @@ def explain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A saved model.")],
     said: Annotated[
         str | None,
-        typer.Argument(metavar='"TEXT" | -', help="A text, or - for one on standard input.", show_default=False),
+        typer.Argument(
+            metavar='"TEXT" | -',
+            help="A text, or - for one on standard input. Without one, the whole model is explained.",
+            show_default=False,
+        ),
     ] = None,
     about: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Explain this label.", show_default="the one decided on")
@@ -298,7 +304,14 @@ def explain(
     lang: Language = "en",
 ) -> None:
     """Why a decision is as it is: for whom it concerns, for whoever answers for it, or for an auditor."""
-    from huiyi.evaluate import audit, for_agent, for_person, proofs_in_words, write_explanation
+    from huiyi.evaluate import (
+        audit,
+        explanation_graph,
+        for_agent,
+        for_person,
+        proofs_in_words,
+        write_explanation,
+    )
     from huiyi.pipeline import load
 
     language = asked_language(lang)
@@ -306,15 +319,22 @@ def explain(
         raise OptionError(f"--for {reader!r} is not known; expected person, agent or auditor")
     if reader == "auditor" and seconds is not None:
         raise OptionError("--seconds: a time budget is never the same twice, so the record could not be replayed")
-    if said is None and not (image or audio or field):
-        raise OptionError("there is nothing to explain; expected a text, --image, --audio or --field")
     model = load(folder)
+    if said is None and not (image or audio or field):
+        if reader != "agent" or answer or method != "chains":
+            raise OptionError(
+                "there is nothing to explain; expected a text, --image, --audio or --field. To hear what the whole "
+                "model goes by, leave out --for, --method and --answer"
+            )
+        _explain_model(model, about, seconds, html, as_json, language)
+        return
     said = sys.stdin.read() if said == "-" else said
     record = _record(model, said, image, audio, field, answer)
     if reader == "auditor":
         print(json.dumps(audit(model, record, about, method=method), ensure_ascii=False, indent=1))
         return
-    explanation = model.explain(record, about, method=method, seconds=seconds, counterfactual=reader == "agent")
+    is_told = reader == "agent" or as_json or html is not None  # whoever is told one sentence hears of no other text
+    explanation = model.explain(record, about, method=method, seconds=seconds, counterfactual=is_told)
     decision = model.decide(record, prove=model.reasoner is not None)
     decision = decision.tasks.get(explanation.task, decision)
     proofs = proofs_in_words(model, record, decision, language) if decision.proofs else []
@@ -322,7 +342,8 @@ def explain(
         heard = said or "\n".join(reading.text for reading in decision.readings.values())
         write_explanation(model, decision, explanation, heard, html, language=language, proofs=proofs, record=record)
     if as_json:
-        print(json.dumps(asdict(explanation), ensure_ascii=False))
+        graph = explanation_graph(model, decision, explanation, language)
+        print(json.dumps({**asdict(explanation), "graph": graph.to_dict()}, ensure_ascii=False))
         return
     lines = (
         [for_person(model, decision, explanation, language)]
@@ -330,6 +351,36 @@ def explain(
         else for_agent(model, decision, explanation, language, proofs)
     )
     open_console().print("\n".join(lines), markup=False, highlight=False)
+    if html is not None:
+        open_console().print(f"→ {html}", markup=False, highlight=False)
+
+
+def _explain_model(
+    model: Model, about: str | None, seconds: float | None, html: Path | None, as_json: bool, language: str
+) -> None:
+    """Say what a whole model goes by."""
+    from huiyi.errors import did_you_mean
+    from huiyi.evaluate import overview, overview_in_words, write_overview
+    from huiyi.evaluate.overview import SECONDS
+
+    told = [task for task in model.tasks if task.kind != "spans"]
+    names = [name for task in told for name in task.names]
+    if about is not None and about not in names:
+        raise OptionError(
+            f"the model has no label {about!r}; expected one of its {len(names)} labels.{did_you_mean(about, names)}"
+        )
+    told = [task for task in told if about in (None, *task.names)]
+    seconds = SECONDS if seconds is None else seconds
+    found = [overview(model, task.name, seconds=seconds) for task in told] or [overview(model, seconds=seconds)]
+    if html is not None:
+        write_overview(found, model.sha256, html, language=language)
+    if as_json:
+        print(json.dumps({one.task: one.to_dict() for one in found}, ensure_ascii=False))
+        return
+    for one in found:
+        lines = overview_in_words(one, language, about)
+        lines = [f"{one.task}", *(f"  {line}" if line else line for line in lines)] if len(found) > 1 else lines
+        open_console().print("\n".join(lines), markup=False, highlight=False)
     if html is not None:
         open_console().print(f"→ {html}", markup=False, highlight=False)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from huiyi import __version__
 from huiyi.errors import DataError, OptionError
+from huiyi.evaluate.graphs import explanation_graph
 from huiyi.values import Media, Record, Turn
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ def replay_audit(model: Model, kept: Mapping[str, Any]) -> tuple[str, ...]:
 def _decided(model: Model, record: Record, about: str | None, method: str, seed: int) -> dict[str, Any]:
     """The decision with all that explains it, as it looks once it was written and read."""
     decision = model.decide(record, explain=True, prove=model.reasoner is not None)
-    decision = replace(decision, explanation=model.explain(record, about, method=method, seed=seed))
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(decision), ensure_ascii=False, default=str))
+    explanation = model.explain(record, about, method=method, seed=seed)
+    graph = explanation_graph(model, decision.tasks.get(explanation.task, decision), explanation)
+    told = {**asdict(replace(decision, explanation=explanation)), "graph": graph.to_dict()}
+    plain: dict[str, Any] = json.loads(json.dumps(told, ensure_ascii=False, default=str))
     return plain
 
 

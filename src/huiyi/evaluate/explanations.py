@@ -7,9 +7,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from huiyi.evaluate.graph_drawing import SAID as OF_GRAPHS
+from huiyi.evaluate.graph_drawing import draw_graph, graph_in_words
+from huiyi.evaluate.graphs import explanation_graph
 from huiyi.evaluate.heat import NAMED, heated_picture, heated_sound, moment, place, telling
 from huiyi.evaluate.markup import Column, isolated, one_line, section, table
 from huiyi.evaluate.phrases import SAID
+from huiyi.evaluate.relabellings import relabelling_in_words, relabelling_on_page
 from huiyi.evaluate.wording import wording
 from huiyi.storage import write_page
 
@@ -76,6 +80,8 @@ def for_agent(
         told = ", ".join(f"{name} {weight:+.1%}" for name, weight in named)
         trust = _trust_in(kind, explanation, weighed, said)
         lines += [f"  {line}" for line in (*([said[f"of_{kind}"] + told] if named else []), *trust)]
+    rows = graph_in_words(explanation_graph(model, decision, explanation, language), language)
+    lines += [f"  {OF_GRAPHS[language]['title']}:", *(f"    {row}" for row in rows[1:] if explanation.words)]
     if explanation.nearest:
         lines.append(f"  {said['near']}:")
         lines += [f"    {', '.join(row.labels)}: “{' '.join(row.text.split())}”" for row in explanation.nearest]
@@ -83,6 +89,7 @@ def for_agent(
         lines.append(f"    {said['disputed']}")
     if explanation.words:
         lines.append(f"  {_what_if(decision, explanation, said, language)}")
+    lines += [f"  {line}" for line in relabelling_in_words(explanation, language)]
     return [*lines, *proofs]
 
 
@@ -133,12 +140,15 @@ def write_explanation(
     ), added))  # fmt: skip
     if len(explanation.shares) > 1:
         body.append(f"<p>{one_line(said['shares'] + _shares(explanation, language))}</p>")
+    picture = draw_graph(explanation_graph(model, decision, explanation, language), language)
+    body.append(section(OF_GRAPHS[language]["title"], picture, style="graph"))
     body += _fields(explanation, said)
     body += _pictures(explanation, record, language)
     body += _recordings(explanation, record, decision, said)
     warning = said["disputed"] if explanation.is_disputed else ""
     body += [_rows(said["near"], explanation.nearest, said, warning)] if explanation.nearest else []
     body += [_rows(said["influential"], explanation.influential, said, "")] if explanation.influential else []
+    body.append(relabelling_on_page(explanation, language))
     if explanation.words:
         body.append(f"<p>{isolated(_what_if(decision, explanation, said, language), most=2000)}</p>")
     body += [f"<p>{isolated(line, most=1000)}</p>" for line in proofs if line]

@@ -12,15 +12,17 @@ import numpy as np
 from huiyi.evaluate.charts import reliability_figure, risk_figure, scope_figure
 from huiyi.evaluate.findings import confusions, label_scores, mistakes
 from huiyi.evaluate.markup import Column, Pictured, figure, isolated, one_line, section, table
+from huiyi.evaluate.overviews import overview_on_page
 from huiyi.evaluate.thumbnails import thumbnail
 from huiyi.evaluate.wording import Wording, shown, shown_interval, source_rows, wording
 from huiyi.storage import write_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from huiyi.evaluate.evaluation import Evaluation
     from huiyi.evaluate.outcomes import Outcomes
+    from huiyi.explain import Overview
     from huiyi.values import Array
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -30,7 +32,9 @@ _MOST_MISTAKES = 20
 _NONE = "–"
 
 
-def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "en") -> None:
+def write_report(
+    evaluation: Evaluation, path: str | Path, *, language: str = "en", overviews: Mapping[str, Overview] | None = None
+) -> None:
     """Write the evaluation as a self-contained HTML file.
 
     Several tasks stand one below the other. The file holds its own plots and style, asks the network for nothing and
@@ -41,6 +45,7 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
         evaluation: What ``evaluate`` returned.
         path: The file to write.
         language: ``en`` or ``zh``.
+        overviews: Task to what the model goes by, where that is to be told too.
 
     Raises:
         OptionError: There are no words in that language.
@@ -55,15 +60,27 @@ def write_report(evaluation: Evaluation, path: str | Path, *, language: str = "e
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
         language=words.code,
         title=one_line(f"{words.title} · {evaluation.source}"),
-        body="\n".join(_task(one, words) for one in (first, *others)),
+        body="\n".join(_task(one, words, (overviews or {}).get(one.task.name)) for one in (first, *others)),
     )
     write_page(Path(path), page, what="the report")
 
 
-def _task(evaluation: Evaluation, words: Wording) -> str:
+def mixed_up(evaluation: Evaluation) -> dict[tuple[str, str], int]:
+    """Pairs of labels, in the order of the task, and how many test rows of either were taken for the other."""
+    found: dict[tuple[str, str], int] = {}
+    for one in confusions(evaluation.outcomes):
+        if one.truth is not None and one.said is not None:
+            first, second = sorted((one.truth, one.said), key=evaluation.outcomes.labels.index)
+            found[first, second] = found.get((first, second), 0) + one.rows
+    return dict(sorted(found.items(), key=lambda pair: -pair[1])[:_MOST_CONFUSIONS])
+
+
+def _task(evaluation: Evaluation, words: Wording, overview: Overview | None) -> str:
     """All that is told of one task."""
     parts = (_head, _promise, _notices, _figures, _sources, _plots, _confusions, _mistakes, _labels)
-    return "<article>\n" + "\n".join(part(evaluation, words) for part in parts) + "\n</article>"
+    told = [part(evaluation, words) for part in parts]
+    told += [overview_on_page(overview, words.code, mixed_up(evaluation))] if overview else []
+    return "<article>\n" + "\n".join(told) + "\n</article>"
 
 
 def _head(evaluation: Evaluation, words: Wording) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from html import escape
 
+from huiyi.drawing import in_xml, wrapped
 from huiyi.reason.proof import Proof
 from huiyi.reason.wording import Wording
 
@@ -16,7 +14,6 @@ MOST_BOXES = 60
 _WIDTH, _GAP, _RISE, _MARGIN = 230, 24, 54, 20
 _PADDING, _LINE, _SIZE = 10, 18, 13
 _LINES = 8
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FILLS = {"given": ("#eef4fb", "#7a9cc6"), "derived": ("#ffffff", "#8a8a8a"), "proved": ("#edf7ee", "#3c8d4a")}
 
 
@@ -64,7 +61,7 @@ def draw(proof: Proof, wording: Wording) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" role="img" font-family="system-ui, sans-serif" font-size="{_SIZE}">',
-        f"<title>{_text(wording.step(proof.steps[-1]))}</title>",
+        f"<title>{in_xml(wording.step(proof.steps[-1]))}</title>",
         f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
     ]
     for upper, lower in edges:
@@ -84,10 +81,10 @@ def draw(proof: Proof, wording: Wording) -> str:
         for number, line in enumerate((*box.title, *box.notes)):
             y = box.top + _PADDING + _LINE * number + _SIZE
             style = 'font-weight="600"' if number < len(box.title) else f'font-size="{_SIZE - 2}" fill="#555555"'
-            parts.append(f'<text x="{box.left + _PADDING:g}" y="{y:g}" {style}>{_text(line)}</text>')
+            parts.append(f'<text x="{box.left + _PADDING:g}" y="{y:g}" {style}>{in_xml(line)}</text>')
     if left_out:
         said = {"en": f"{left_out} further steps are not drawn", "zh": f"另有 {left_out} 步未画出"}[wording.language]
-        parts.append(f'<text x="{_MARGIN}" y="{height - _MARGIN / 2:g}" fill="#555555">{_text(said)}</text>')
+        parts.append(f'<text x="{_MARGIN}" y="{height - _MARGIN / 2:g}" fill="#555555">{in_xml(said)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -129,43 +126,9 @@ def laid_out(proof: Proof, wording: Wording) -> tuple[list[Box], list[tuple[int,
             notes = notes[:_LINES]
             height = 2 * _PADDING + _LINE * (len(title) + len(notes)) - (_LINE - _SIZE)
             kind = "proved" if place == last else "derived" if step.rule else "given"
-            boxes.append(Box(place, kind, tuple(title), tuple(notes), left, top, height))
+            boxes.append(Box(place, kind, title, tuple(notes), left, top, height))
             middle[place] = left + _WIDTH / 2
             tallest = max(tallest, height)
             left += _WIDTH + _GAP
         top += tallest + _RISE
     return boxes, edges, len(proof.steps) - len(kept)
-
-
-def wrapped(text: str, width: float, size: float) -> list[str]:
-    """A text in lines of at most so many pixels, cut between words, or anywhere in Chinese and in long words.
-
-    Example:
-        >>> wrapped("Ada may send the lamp back", 100, 13)
-        ['Ada may send', 'the lamp back']
-        >>> wrapped("灯可以退回给卖家", 60, 13)
-        ['灯可以退', '回给卖家']
-    """
-    text = " ".join(_NOT_XML.sub("\ufffd", text).split())
-    pieces = re.findall(r"\s|[^\s\u2e80-\uffef]{1,20}|[\u2e80-\uffef]", text)
-    lines, line = [], ""
-    for piece in pieces:
-        if line and measured(line + piece, size) > width:
-            lines.append(line.rstrip())
-            line = ""
-        line = (line + piece).lstrip()
-    lines.append(line.rstrip())
-    lines = [line for line in lines if line] or [""]
-    return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], lines[_LINES - 1][:20] + "…"]
-
-
-def measured(text: str, size: float) -> float:
-    """About how many pixels a text is wide, rather too many than too few."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    capitals = sum(char.isupper() or char in "mwMW@%—…“”" for char in text)
-    return size * (wide * 1.02 + capitals * 0.75 + (len(text) - wide - capitals) * 0.56)
-
-
-def _text(text: str) -> str:
-    """A text that can be nothing but text in XML."""
-    return escape(_NOT_XML.sub("\ufffd", text))

@@ -14,7 +14,7 @@ from huiyi.errors import DataError, OptionError
 from huiyi.perceive import ImagePerceiver, Perception, perceivable
 from huiyi.perceive.encoders.vision import vision_encoder
 from huiyi.train.config import Progress, Session, TrainConfig, ticks
-from huiyi.train.lessons import descriptions, rows_of, task_of, usable
+from huiyi.train.lessons import rows_of, task_of, usable
 from huiyi.values import Context, Intents, Record, Task
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def see(given: Assignment) -> Seen:
         (text, task.name, column)
         for task in given.tasks
         for column, label in enumerate(task.labels)
-        for text in dict.fromkeys([*descriptions(label), *given.hints.get((task.name, label.name), ())])
+        for text in dict.fromkeys([*label.texts, *given.hints.get((task.name, label.name), ())])
     ]
     records, named = given.records, [Record(text=text) for text, _, _ in texts]
     signals = given.config.signals or perceivable(records)

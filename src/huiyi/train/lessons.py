@@ -166,10 +166,3 @@ def repeats(unlabelled: Sequence[Record], held_out: Sequence[Record]) -> list[st
 def _rows_of(count: int) -> str:
     """A number of rows in words."""
     return f"{count:,} row{'' if count == 1 else 's'}"
-
-
-def descriptions(label: Label) -> list[str]:
-    """Texts that say what a label means: its name, if it has words, and its descriptions."""
-    name = spelt(label.name)
-    texts = [name] if any(character.isalpha() for character in name) else []
-    return list(dict.fromkeys([*texts, *label.descriptions.values()]))

@@ -21,7 +21,7 @@ from huiyi.reason import Domain, Reasoner
 from huiyi.train.config import EpochListener, Progress, Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, fit_fast
 from huiyi.train.knowing import fit_knowing, unused
-from huiyi.train.lessons import descriptions, held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
+from huiyi.train.lessons import held_out_rows, overlap, repeats, rows_of, surprises, tasks_of, usable
 from huiyi.train.thorough import fit_thorough
 from huiyi.train.tuned import fit_tuned
 from huiyi.train.tuning.tracking import TRACKERS
@@ -111,7 +111,7 @@ def train(
     if unnamed := [task.name for task in given.tasks if task not in named]:
         notices.append(f"{table.source}: tasks of the task file that --label does not name: {listed(unnamed)}")
     reasoner = _reasoner(knowledge, tasks, records, add_to)
-    described = any(descriptions(label) for known in named for label in known.labels)
+    described = any(label.texts for known in named for label in known.labels)
     if not records and not described:
         raise DataError(
             f"{table.source}: no labelled row has a text; expected some, or a task file whose labels are described. "
