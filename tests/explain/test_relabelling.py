@@ -85,7 +85,7 @@ def test_heads_that_are_fitted_again_on_the_same_rows_are_the_same(model: Model)
     context = model.perceive([Record(text=TEXT)])
     memory = aligner.remember(context)
     assert memory is not None
-    lessons = model._lessons_of(model.task, len(memory.similar) - len(model.examples))
+    lessons = model._explainer._lessons_of(model.task, len(memory.similar) - len(model.examples))
     assert lessons is not None
     again = aligner.relearnt(*lessons)
     np.testing.assert_allclose(again.probabilities(context), aligner.probabilities(context), atol=1e-3)
@@ -108,7 +108,7 @@ def test_rows_that_are_named_change_the_label_once_the_model_is_trained_on_them(
 
 
 def test_an_estimate_is_said_to_be_one(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huiyi.pipeline.REFIT_ROWS", 10)
+    monkeypatch.setattr("huiyi.explaining.REFIT_ROWS", 10)
     found = model.explain(TEXT).relabelling
     assert found is None or not found.is_verified
 
