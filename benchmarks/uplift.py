@@ -4,20 +4,22 @@ Each of 20 splits learns from one half of the 42,693 rows and is measured on the
 visits per thousand rows. ``better than`` is the mean difference of ours to a peer on the same splits, with its standard
 error by the correction for splits that overlap (Nadeau and Bengio, "Inference for the Generalization Error", Machine
 Learning 52, 2003). Peers are econml's T-learner, of boosted trees and of linear models, and its causal forest of 100
-trees, its default, with boosted trees for what it must know beside.
+trees, its default, with boosted trees for what it must know beside. Splits that are done are kept in
+`results/uplift_splits.json` and not run again: remove it where a learner has changed.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import json
 import sys
 from collections.abc import Callable
 from time import process_time
 from typing import Any
 
 import numpy as np
-from harness import DATA, report, told
+from harness import DATA, report, result_file, told
 from numpy.typing import NDArray
 
 from huiyi.cause.borrowed import fitted
@@ -95,38 +97,41 @@ def halves(log: Log, seed: int) -> tuple[Log, Log]:
     return log.rows(order[: len(log) // 2]), log.rows(order[len(log) // 2 :])
 
 
+def split(log: Log, seed: int) -> dict[str, dict[str, float]]:
+    """What each learner makes of one split."""
+    train, test = halves(log, seed)
+    done = {}
+    for name, learn in LEARNERS.items():
+        began = process_time()
+        predicted = learn(train, test, seed)
+        seconds = process_time() - began
+        found = uplift(test, "visit", predicted, **PAIR, repeats=2)
+        done[name] = {"qini": 1000 * found.qini.value, "auuc": 1000 * found.auuc.value, "seconds": seconds}
+    told(f"split {seed + 1}", {name: done[name]["qini"] for name in LEARNERS})
+    return done
+
+
 def main() -> None:
-    log = experiment()
-    qinis: dict[str, list[float]] = {name: [] for name in LEARNERS}
-    areas: dict[str, list[float]] = {name: [] for name in LEARNERS}
-    seconds = dict.fromkeys(LEARNERS, 0.0)
-    for seed in range(SPLITS):
-        train, test = halves(log, seed)
-        for name, learn in LEARNERS.items():
-            began = process_time()
-            predicted = learn(train, test, seed)
-            seconds[name] += process_time() - began
-            found = uplift(test, "visit", predicted, **PAIR, repeats=2)
-            qinis[name].append(1000 * found.qini.value)
-            areas[name].append(1000 * found.auuc.value)
-        told(f"split {seed + 1}", {name: qinis[name][-1] for name in LEARNERS})
-    report("uplift", [_row(name, qinis, areas, seconds) for name in LEARNERS])
+    log, kept = experiment(), result_file("uplift_splits")
+    splits = json.loads(kept.read_text("utf-8")) if kept.is_file() else []
+    for seed in range(len(splits), SPLITS):
+        splits.append(split(log, seed))
+        kept.write_text(json.dumps(splits, indent=1) + "\n", encoding="utf-8")
+    report("uplift", [_row(name, splits) for name in LEARNERS])
 
 
-def _row(
-    name: str, qinis: dict[str, list[float]], areas: dict[str, list[float]], seconds: dict[str, float]
-) -> dict[str, Any]:
-    apart = np.array(qinis["ours"]) - np.array(qinis[name])
+def _row(name: str, splits: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    apart = np.array([done["ours"]["qini"] - done[name]["qini"] for done in splits])
     error = float(np.sqrt((1 / SPLITS + 1) * apart.var(ddof=1)))  # halves: as many rows to measure as to learn from
     return {
         "learner": name,
         "splits": SPLITS,
-        "qini_per_1000": float(np.mean(qinis[name])),
-        "auuc_per_1000": float(np.mean(areas[name])),
+        "qini_per_1000": float(np.mean([done[name]["qini"] for done in splits])),
+        "auuc_per_1000": float(np.mean([done[name]["auuc"] for done in splits])),
         "ours_better_by": float(apart.mean()),
         "error": error,
         "ours_better_in": int((apart > 0).sum()),
-        "processor_seconds": round(seconds[name]),
+        "processor_seconds": round(sum(done[name]["seconds"] for done in splits)),
     }
 
 

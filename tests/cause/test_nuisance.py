@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from huiyi.cause.contrasts import contrast
 from huiyi.cause.covariates import Covariates, _means
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.nuisance import doubly_robust, expected, nuisances
@@ -119,3 +120,21 @@ def test_missing_numbers_have_a_column_that_says_so() -> None:
     assert design.sources == ("hard", "hard")
     assert design.rows[1, 0] == 0
     assert design.rows[1, 1] > 0 > design.rows[0, 1]
+
+
+def test_texts_that_drive_action_and_outcome_by_what_they_are_about_are_held_equal() -> None:
+    errors, before = [], []
+    for seed in range(2):
+        rng = np.random.default_rng([seed, 11])
+        subject = rng.integers(40, size=1_200)
+        texts = rng.normal(size=(40, 30))[subject] + 0.6 * rng.normal(size=(1_200, 30))
+        lean = rng.normal(size=40)[subject]
+        calls = (rng.random(1_200) < 1 / (1 + np.exp(-lean))).astype(np.intp)
+        solved = calls - lean + 0.5 * rng.normal(size=1_200)
+        log = Log("log.csv", "reply", Categories(REPLIES, calls), {"solved": solved}, {"text": texts})
+        found = nuisances(log, "solved", seed=seed)
+        assert found.propensities.min() > 0.03
+        errors.append(contrast(found, 1, 0, np.arange(1_200), "ATE").value - 1)
+        before.append(float(solved[calls == 1].mean() - solved[calls == 0].mean()) - 1)
+    assert np.mean(before) < -0.5
+    assert abs(np.mean(errors)) < 0.07

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from huiyi.cause.after import After
 from huiyi.cause.covariates import Covariates
 from huiyi.cause.learners import Mean, Shares
 from huiyi.cause.log import Categories, Log, Numbers
@@ -96,7 +97,9 @@ class EffectsOfRows:
         every = np.ones(len(log), dtype=bool)
         self.shares = Shares(2, rng)
         self.shares.fit(design, found.codes, groups)
-        self.after = [learnt(arm, outcomes) for arm in (~got, got)] if self.weights[0] else []
+        if self.weights[0]:
+            self.after = After(2, rng)
+            self.after.fit(design, found.codes, outcomes, groups)
         self.imputed = [learnt(arm, imputed) for arm in (got, ~got)] if self.weights[1] else []
         self.scored = [learnt(every, scores)] if self.weights[2] else []
 
@@ -106,7 +109,8 @@ class EffectsOfRows:
         effects = np.zeros(len(log))
         t, x, dr = self.weights
         if t:
-            effects += t * (self.after[1].predict(design) - self.after[0].predict(design))
+            told = self.after.predict(design)
+            effects += t * (told[:, 1] - told[:, 0])
         if x:
             share = self.shares.predict(design)[:, 1]
             one, other = (mean.predict(design) for mean in self.imputed)

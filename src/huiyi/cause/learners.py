@@ -11,7 +11,8 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -50,17 +51,21 @@ _LANDMARKS = 2.5  # times the root of the rows
 _LANDMARKS_OF_TEXTS = 5.0
 
 
-class _Learner(Protocol):
+class Learner(Protocol):
     """What predicts a number of each row, or the probabilities of k actions, from a design."""
+
+    def predict(self, design: Design) -> Numbers:
+        """Shape (n,) or (n, k)."""
+
+
+class _Asked(Learner, Protocol):
+    """A learner that is fitted here."""
 
     def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
         """Choose options on parts that take turns to be left out, and return the predictions for these."""
 
     def fit(self, design: Design, targets: NDArray[Any]) -> None:
         """Fit with what was chosen."""
-
-    def predict(self, design: Design) -> Numbers:
-        """Shape (n,) or (n, k)."""
 
 
 class Mean:
@@ -89,34 +94,46 @@ class Mean:
         self.rng = rng
         self.slack = slack
 
-    def fit(self, design: Design, values: Numbers, groups: NDArray[np.intp] | None = None) -> None:
+    def fit(
+        self,
+        design: Design,
+        values: Numbers,
+        groups: NDArray[np.intp] | None = None,
+        beside: Mapping[str, tuple[Learner, Numbers]] = MappingProxyType({}),
+    ) -> None:
         """Choose among the learners and fit those that count.
 
         Args:
             design: n rows.
             values: Shape (n,).
             groups: Rows of one group are left out together, shape (n,).
+            beside: Learners that were fitted elsewhere, by name, and what they said of the rows when they had not seen
+                them, shape (n,).
         """
         self.constant = float(values.mean()) if len(values) else 0.0
         self.least, self.most = float(values.min(initial=self.constant)), float(values.max(initial=self.constant))
-        self.learners: list[tuple[str, float, _Learner]] = []
+        self.learners: list[tuple[str, float, Learner]] = []
         if len(values) < 2 * _PARTS or self.least == self.most or not design.rows.shape[1]:
             return
         some = _some(len(values), ROWS_TO_CHOOSE, self.rng)
         chosen, told = design.taking(some), values[some]
         parts = parts_of(len(some), _parts(some), self.rng, groups=None if groups is None else groups[some])
-        asked: dict[str, _Learner] = {
+        asked: dict[str, _Asked] = {
             name: _Number(basis, self.rng, slack=self.slack)
             for name, basis in (*_lines(design), *_likenesses(chosen, design, self.rng))
         }
-        if _suits_trees(design):
-            asked["trees"] = _Trees(self.rng)
-        columns = [learner.choose(chosen, told, parts) - self.constant for learner in asked.values()]
-        weights = self._weights(np.stack(columns, axis=1), told - self.constant)
-        for (name, learner), weight in zip(asked.items(), weights.tolist(), strict=True):
+        if suits_trees(design):
+            asked["trees"] = Trees(self.rng)
+        columns = [learner.choose(chosen, told, parts) for learner in asked.values()]
+        columns += [said[some] for _, said in beside.values()]
+        weights = self._weights(np.stack(columns, axis=1) - self.constant, told - self.constant).tolist()
+        for (name, learner), weight in zip(asked.items(), weights, strict=False):
             if weight >= _LEAST_WEIGHT:
                 learner.fit(design, values)
                 self.learners.append((name, weight, learner))
+        for (name, (given, _)), weight in zip(beside.items(), weights[len(asked) :], strict=True):
+            if weight >= _LEAST_WEIGHT:
+                self.learners.append((name, weight, given))
 
     def predict(self, design: Design) -> Numbers:
         """The mean of each row, by no learner beyond what was seen, shape (n,)."""
@@ -167,16 +184,16 @@ class Shares:
         """Choose among the learners and fit those that count. See ``Mean.fit``."""
         counts = np.bincount(codes, minlength=self.actions)
         self.constant = (counts + 0.5) / (counts.sum() + 0.5 * self.actions)
-        self.learners: list[tuple[str, float, _Learner]] = []
+        self.learners: list[tuple[str, float, Learner]] = []
         if np.count_nonzero(counts) < 2 or not design.rows.shape[1]:
             return
         some = _some(len(codes), ROWS_TO_CHOOSE, self.rng)
         chosen, told = design.taking(some), codes[some]
         parts = parts_of(len(some), _parts(some), self.rng, codes=told, groups=None if groups is None else groups[some])
-        asked: dict[str, _Learner] = {name: _Logistic(basis, self.actions, self.rng) for name, basis in _lines(design)}
+        asked: dict[str, _Asked] = {name: _Logistic(basis, self.actions, self.rng) for name, basis in _lines(design)}
         for name, basis in _likenesses(chosen, design, self.rng):
             asked[name] = _Indicators(basis, self.actions, self.rng)
-        if _suits_trees(design):
+        if suits_trees(design):
             asked["trees"] = _Forks(self.actions, self.rng)
         columns = [np.tile(self.constant, (len(some), 1))]
         columns += [learner.choose(chosen, told, parts) for learner in asked.values()]
@@ -237,7 +254,7 @@ def _parts(rows: NDArray[np.intp]) -> int:
     return _PARTS if len(rows) < _MANY_ROWS else _PARTS_OF_MANY
 
 
-def _suits_trees(design: Design) -> bool:
+def suits_trees(design: Design) -> bool:
     """Whether rows are many, and most columns mean something by themselves, as directions of texts do not."""
     return len(design) >= TREES_FROM and 2 * np.count_nonzero(design.kinds == "vector") <= design.rows.shape[1]
 
@@ -426,22 +443,25 @@ def _halves(parts: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:
     yield ~even
 
 
-class _Trees:
+class Trees:
     """Boosted trees for a number."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
     def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
+        """What trees of one half say of the other, shape (n,)."""
         told = np.empty(len(targets))
         for here in _halves(parts):
             told[here] = self._fitted(design.rows[~here], targets[~here]).predict(design.rows[here])
         return told
 
     def fit(self, design: Design, targets: NDArray[Any]) -> None:
+        """Fit to all rows."""
         self.model = self._fitted(design.rows, targets)
 
     def predict(self, design: Design) -> Numbers:
+        """Shape (n,)."""
         return np.asarray(self.model.predict(design.rows))
 
     def _fitted(self, rows: Numbers, targets: NDArray[Any]) -> Any:

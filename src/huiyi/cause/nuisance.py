@@ -19,9 +19,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from huiyi.cause.covariates import Covariates, Leftover
+from huiyi.cause.after import After
+from huiyi.cause.covariates import Covariates, Design, Leftover
 from huiyi.cause.learners import Mean, Shares, parts_of
 from huiyi.cause.log import Categories, Log, Numbers
+from huiyi.cause.nearest import Nearest
 from huiyi.errors import DataError
 from huiyi.together import side_by_side
 
@@ -37,6 +39,9 @@ SLACK = 0.05
 
 _LEAST = 1e-4
 """No action is taken for less probable than this."""
+
+_LEAST_OF_TEXTS = 0.1
+"""The few rows of like texts cannot tell that an action is less probable than this share of what it is overall."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,16 +150,14 @@ def nuisances(
         other = covariates.of(log.rows(rest))
         shares = Shares(k, rng)
         shares.fit(design, codes[train], own)
-        propensities[rest] = shares.predict(other)
+        propensities[rest] = _by_texts(shares, design, codes[train], other, rng)
         said = [f"propensities by {shares.said}"]
-        for code, name in enumerate(actions):
-            took = np.flatnonzero(codes[train] == code)
-            mean = Mean(rng, slack=SLACK)
-            if not len(took):
-                took = np.arange(len(train))
-            mean.fit(design.taking(took), outcomes[train][took], None if own is None else own[took])
-            predictions[rest, code] = mean.predict(other)
-            predictions[rest, code] += _leftover(log, covariates, mean, train[took], outcomes, rest)
+        after = After(k, rng, slack=SLACK)
+        after.fit(design, codes[train], outcomes[train], own)
+        predictions[rest] = after.predict(other)
+        for code, (name, mean) in enumerate(zip(actions, after.means, strict=True)):
+            took = train[codes[train] == code]
+            predictions[rest, code] += _leftover(log, covariates, mean, took if len(took) else train, outcomes, rest)
             said.append(f"{outcome!r} after {name!r} by {mean.said}")
         return f"Fold {fold + 1}: {'; '.join(said)}."
 
@@ -266,6 +269,20 @@ def _targets(codes: NDArray[np.intp], outcomes: Numbers, k: int) -> Numbers:
     means = np.array([outcomes[mine].mean() if mine.any() else 0.0 for mine in took.T])
     rest = outcomes - means[codes]
     return np.column_stack([took[:, 1:].astype(float), rest, np.where(took, rest[:, None], np.nan)])
+
+
+def _by_texts(
+    shares: Shares, design: Design, codes: NDArray[np.intp], other: Design, rng: np.random.Generator
+) -> Numbers:
+    """How probable each action is in other rows, shape (m, k), with what rows of like texts say beside."""
+    told = shares.predict(other)
+    if not (design.kinds == "vector").any():
+        return told
+    took = (codes[:, None] == np.arange(shares.actions)).astype(float)
+    nearest = Nearest(rng)
+    nearest.fit(design, took - shares.predict(design))
+    least = _LEAST_OF_TEXTS * shares.constant
+    return np.asarray(np.maximum(told + nearest.of(other), least))
 
 
 def _leftover(
