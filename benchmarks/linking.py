@@ -27,6 +27,7 @@ from harness import DATA, HERE, run_cases
 
 FOLDER = DATA / "kg_medical_zh"
 COUNTED = ("present", "absent")
+FILES = {"development": "medical_zh_dev", "second development": "medical_zh_dev2", "exam": "medical_zh"}
 TOP, SHARE, SEEDS = 10, 0.3, 3
 STRENGTH, KIND = 0.6, 0.5
 
@@ -263,10 +264,12 @@ if __name__ == "__main__":
         {
             **{
                 f"{way}, {which}": lambda way=way, file=file: case(way, file)
-                for which, file in (("development", "medical_zh_dev"), ("exam", "medical_zh"))
+                for which, file in FILES.items()
                 for way in ("no background", "everyday", "near", "commonsense")
             },
-            "by hand, development": lambda: by_hand("medical_zh_dev"),
+            **{
+                f"by hand, {which}": lambda file=file: by_hand(file) for which, file in FILES.items() if which != "exam"
+            },
         },
         __doc__,
         key="case",
