@@ -16,7 +16,12 @@ ROOT = Path(__file__).parents[1]
 EXAMS = ROOT / "benchmarks" / "exams"
 GRAPH = Path(os.environ.get("HUIYI_DATA", ROOT.parent / "shared" / "data")) / "kg_medical_zh"
 POLARITIES = {"present", "absent", "uncertain", "other"}
-SIZES = {"medical_zh": (300, 120), "medical_zh_dev": (60, 24)}  # complaints, and how many of them deny something
+SIZES = {  # complaints, and how many of them deny something
+    "medical_zh": (300, 120),
+    "medical_zh_dev": (60, 24),
+    "medical_zh_dev2": (110, 80),
+}
+LETTERS = {"medical_zh": "m", "medical_zh_dev": "d", "medical_zh_dev2": "e"}
 
 each_exam = pytest.mark.parametrize("name", SIZES)
 with_graph = pytest.mark.skipif(
@@ -54,8 +59,7 @@ def test_size(name: str) -> None:
 @each_exam
 def test_rows(name: str) -> None:
     rows = exam(name)
-    letter = "d" if name.endswith("_dev") else "m"
-    assert [row["id"] for row in rows] == [f"{letter}{i:03d}" for i in range(1, len(rows) + 1)]
+    assert [row["id"] for row in rows] == [f"{LETTERS[name]}{i:03d}" for i in range(1, len(rows) + 1)]
     for row in rows:
         assert list(row) == ["id", "text", "disease", "mentions"], row["id"]
         assert 10 <= len(row["text"]) <= 80, row["id"]
@@ -75,6 +79,11 @@ def test_mentions(name: str) -> None:
             at = row["text"].find(mention["quote"], read)  # quotes stand in the order of the text and do not overlap
             assert mention["quote"] and at >= 0, (row["id"], mention["quote"])
             read = at + len(mention["quote"])
+
+
+def test_no_complaint_stands_in_two_files() -> None:
+    texts = [row["text"] for name in SIZES for row in exam(name)]
+    assert len(texts) == len(set(texts))
 
 
 def test_development_shows_nothing_of_the_exam() -> None:

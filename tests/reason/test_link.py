@@ -346,3 +346,18 @@ def test_a_name_that_is_said_as_it_is_spelt_fits_wholly(name: str, text: str) ->
 def test_what_makes_another_thing_of_a_name(text: str, found: list[str]) -> None:
     (links,) = Linker.of(["明天", "感冒"]).link([text])
     assert [link.entity for link in links] == found
+
+
+def test_an_end_stands_for_no_name_of_a_background() -> None:
+    said = Statements([Fact("SaidFor", ("肉痛", "肌痛"))])
+    linker = Linker.of(["肌痛", "胸痛"], background=[said])
+    assert [link.entity for link in linker.link(["胸口闷，不痛，肉痛"])[0]] == ["胸痛", "肌痛"]
+    assert linker.link(["几个小肉粒，不痛"]) == [()]
+
+
+def test_of_what_a_word_is_said_for_the_likeliest_is_kept() -> None:
+    said = Statements(
+        [Given(Fact("SaidFor", ("没劲儿", name)), weight) for name, weight in (("乏力", 1.0), ("疲劳", 0.9))]
+    )
+    linker = Linker.of(["乏力", "疲劳"], background=[said])
+    assert [name.text for name in linker.names] == ["乏力", "没劲儿", "疲劳"]

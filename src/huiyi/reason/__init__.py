@@ -1,5 +1,6 @@
 """Reason: what follows from what we know, and why?"""
 
+from huiyi.reason.alike import alike
 from huiyi.reason.ask import AskConfig, Asker, Next
 from huiyi.reason.closure import Closure, View, close
 from huiyi.reason.contradictions import Contradiction, contradictions
@@ -54,6 +55,7 @@ __all__ = [
     "Step",
     "View",
     "Wording",
+    "alike",
     "answers",
     "close",
     "contradictions",

@@ -157,8 +157,8 @@ class Automaton:
             left = node
             for one in end:
                 left = left.get(one, {})
-            if found := left.get(None):
-                return list(found)
+            if found := [name for name in left.get(None, ()) if self.own is None or self.own[name]]:
+                return found
         return []
 
     def _reordered(self, text: Tokens) -> Iterable[Found]:

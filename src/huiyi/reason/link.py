@@ -140,7 +140,7 @@ class Linker:
         same: Words that replace each other within names, the token first.
         config: See there.
         encode: Gives vectors of texts, each of length 1; or nothing, and names near in meaning are not looked for.
-        vectors: Vectors of the names, one row each.
+        vectors: Vectors of the names that no background gave, one row each.
 
     Example:
         >>> linker = Linker.of(["headache", "fever", "咳嗽", "头晕"])
@@ -207,12 +207,18 @@ class Linker:
         names = {(place, name): 1.0 for place, thing in enumerate(known) for name in (thing, *called[thing])}
         same = _same_words(background, config)
         _widen(names, background, config, Forms(same))
+        best: dict[str, float] = {}  # of those that a text may be a name of, only the likeliest are ever linked
+        for (_, text), share in names.items():
+            best[text] = max(share, best.get(text, 0.0))
         kept = tuple(
             Name(entity, text, share)
             for (entity, text), share in sorted(names.items(), key=lambda one: (one[0][0], -one[1], one[0][1]))
-            if _is_name(text) and (len(text) > 1 or (share < 1 and not text.isascii()))
+            if (share == best[text] or best[text] == 1.0)
+            and _is_name(text)
+            and (len(text) > 1 or (share < 1 and not text.isascii()))
         )
-        vectors = None if encode is None else np.asarray(encode([name.text.replace("_", " ") for name in kept]))
+        own = [name.text.replace("_", " ") for name in kept if name.share == 1]
+        vectors = None if encode is None else np.asarray(encode(own))
         return cls(known, kept, same, config, encode, vectors)
 
     def link(self, texts: Sequence[str]) -> list[tuple[Link, ...]]:
@@ -299,6 +305,7 @@ class Linker:
     def _near(self, texts: Sequence[str], links: Sequence[Sequence[Link]]) -> list[tuple[int, Link]]:
         """Entities whose names are near in meaning to clauses in which nothing was found."""
         assert self.encode is not None and self.vectors is not None
+        own = [name.entity for name in self.names if name.share == 1]
         clauses: dict[str, list[tuple[int, int, int]]] = {}
         for row, (text, known) in enumerate(zip(texts, links, strict=True)):
             for clause in _CLAUSE.finditer(text):
@@ -318,7 +325,7 @@ class Linker:
             likeness = np.asarray(self.encode(some)) @ self.vectors.T  # (clauses, names)
             for said, column, cosine in zip(some, likeness.argmax(axis=1), likeness.max(axis=1), strict=True):
                 if cosine >= self.config.nearest:
-                    entity, score = self.entities[self.names[column].entity], round(min(float(cosine), 1.0), 4)
+                    entity, score = self.entities[own[column]], round(min(float(cosine), 1.0), 4)
                     found += [(row, Link(entity, a, b, said, score, "present")) for row, a, b in clauses[said]]
         return found
 
