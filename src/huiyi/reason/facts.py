@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from huiyi.errors import DataError
 
@@ -185,6 +185,8 @@ def checked(fact: Fact) -> Fact:
     """
     if not isinstance(fact.relation, str) or not fact.relation or not fact.arguments:
         raise DataError(f"{fact!r} is no fact. Expected a relation and at least one argument.")
+    if all(_reads_as_itself(value) and 0 < len(value) <= LARGEST_TEXT for value in (fact.relation, *fact.arguments)):
+        return fact  # of most; looking further would take several times as long
     for value in (fact.relation, *fact.arguments):
         if not _is_value(value):
             raise DataError(f"{value!r} in a fact of {fact.relation!r} is no value. Expected text, a number or a date.")
@@ -205,8 +207,15 @@ def _is_value(value: object) -> bool:
     return isinstance(value, str | int | date) and not isinstance(value, bool)
 
 
+def _reads_as_itself(value: Value) -> TypeGuard[str]:
+    """Whether it is a text that looks like no number, date or moment."""
+    return type(value) is str and value[:1] not in _NUMBER_STARTS
+
+
 def normal(fact: Fact) -> Fact:
     """The fact with its values as ``value_of`` reads them."""
+    if all(map(_reads_as_itself, fact.arguments)):
+        return fact
     return Fact(fact.relation, tuple(normalised(value) for value in fact.arguments))
 
 
