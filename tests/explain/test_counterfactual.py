@@ -79,6 +79,13 @@ def test_words_stand_side_by_side_in_any_case() -> None:
     assert CORPUS.pulling("loss", "delay")[0] == "lost"
 
 
+def test_words_put_in_are_written_as_the_text_is() -> None:
+    mixed = Corpus(["my card is 丢 lost 2"], [("loss",)])
+    assert mixed.pulling("loss", "delay", like="it is late") == ["2", "card", "is", "lost", "my"]
+    assert mixed.pulling("loss", "delay", like="来晚了") == ["2", "丢"]
+    assert len(mixed.pulling("loss", "delay", like="card 来晚了")) == 6
+
+
 def test_a_model_confirms_what_was_found(model: Model) -> None:
     text = "how much is a bed to Whitecliff on the night train"
     one = model.explain(text).counterfactual

@@ -74,16 +74,26 @@ class Corpus:
         """Whether two words stand side by side in some text, in any case."""
         return (left.lower(), right.lower()) in self._pairs
 
-    def pulling(self, label: str, other: str) -> list[str]:
-        """The words that rows of a label use more than those of another, or of ``ANY``; those that tell most first."""
-        told = {}
+    def pulling(self, label: str, other: str, *, like: str | None = None) -> list[str]:
+        """The words that rows of a label use more than those of another, or of ``ANY``; those that tell most first.
+
+        With a text, only words that are written as it is: no Chinese one for an English text.
+        """
+        told, wanted = {}, None if like is None else _scripts(like)
         for word, count in self._used[label].items():
+            if wanted is not None and not _scripts(word) <= wanted:
+                continue
             odds = log((count + 0.5) / (self._rows[label] + 1)) - log(
                 (self._used[other][word] + 0.5) / (self._rows[other] + 1)
             )
             if odds > 0:
                 told[word] = count * odds
         return sorted(told, key=lambda word: (-told[word], word))[:WORDS]
+
+
+def _scripts(text: str) -> frozenset[bool]:
+    """Of letters: whether Chinese ones are among them, and whether others are."""
+    return frozenset("\u3400" <= letter <= "\u9fff" for letter in text if letter.isalpha())
 
 
 @dataclass(frozen=True)
@@ -172,7 +182,7 @@ class Search:
         order = [self._names[column] for column in np.argsort(-probabilities, kind="stable")]
         rivals = [label for label in order if label not in settled][:RIVALS]
         own = settled[0] if settled else ANY
-        found = (word for label in rivals for word in self._corpus.pulling(label, own))
+        found = (word for label in rivals for word in self._corpus.pulling(label, own, like=self._text))
         there = {unit.text.lower() for unit in self._units}
         return [word for word in dict.fromkeys(found) if word not in there]
 
