@@ -3,7 +3,7 @@ import pytest
 
 from huiyi.cause import Categories, Log
 from huiyi.cause.instrument import instrument_effect
-from huiyi.errors import ColumnError, DataError
+from huiyi.errors import DataError, OptionError
 
 
 def simulated(seed: int, n: int = 2_000, *, strength: float = 1.0, units: int = 1) -> Log:
@@ -93,7 +93,7 @@ def test_what_cannot_be_an_instrument() -> None:
         instrument_effect(log.with_column("flat", np.ones(100)), "solved", "flat")
     with pytest.raises(DataError, match="'solved' is no context"):
         instrument_effect(log, "solved", "solved")
-    with pytest.raises(ColumnError, match=r"never 'cal'. Did you mean 'call'\?"):
+    with pytest.raises(OptionError, match=r"never 'cal'. Did you mean 'call'\?"):
         instrument_effect(log, "solved", "draw", action="cal")
     three = Log(
         "log.csv", "reply", Categories.of(["a", "b", "c"] * 10), {"solved": np.ones(30)}, {"z": np.arange(30.0)}

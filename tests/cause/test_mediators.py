@@ -6,7 +6,7 @@ from huiyi.cause.formula import value
 from huiyi.cause.identify import identify
 from huiyi.cause.mediators import front_door_effect, mediation_effects
 from huiyi.cause.model import CausalModel
-from huiyi.errors import ColumnError
+from huiyi.errors import ColumnError, OptionError
 
 
 def smoking(seed: int, n: int) -> Log:
@@ -82,5 +82,5 @@ def test_an_unknown_action_or_mediator_gets_a_hint() -> None:
     log = smoking(0, 60)
     with pytest.raises(ColumnError, match="heard"):
         front_door_effect(log, "solved", ["herd"], action="call", against="mail")
-    with pytest.raises(ColumnError, match=r"Did you mean 'call'\?"):
+    with pytest.raises(OptionError, match=r"Did you mean 'call'\?"):
         front_door_effect(log, "solved", ["heard"], action="calls", against="mail")

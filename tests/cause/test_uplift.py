@@ -7,7 +7,7 @@ import pytest
 
 from huiyi.cause.log import Categories, Log
 from huiyi.cause.uplift import PARTS, uplift
-from huiyi.errors import ColumnError, DataError
+from huiyi.errors import ColumnError, DataError, OptionError
 
 PAIR = {"action": "mail", "against": "call"}
 
@@ -128,7 +128,7 @@ def test_the_picture_is_svg_that_shows_names_as_they_are():
 @pytest.mark.parametrize(
     ("change", "options", "error", "said"),
     [
-        (lambda log: log, {"action": "mial"}, ColumnError, "Did you mean 'mail'"),
+        (lambda log: log, {"action": "mial"}, OptionError, "Did you mean 'mail'"),
         (lambda log: replace(log, actions=np.ones(40)), {}, DataError, "actions with names"),
         (lambda log: log.rows(log.actions.are("mail")), {}, ColumnError, "predicted effects"),
         (

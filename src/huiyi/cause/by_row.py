@@ -14,7 +14,7 @@ from huiyi.cause.covariates import Covariates
 from huiyi.cause.learners import Mean, Shares
 from huiyi.cause.log import Categories, Log, Numbers
 from huiyi.cause.nuisance import Nuisances, Progress, columns, doubly_robust, known, nuisances
-from huiyi.errors import DataError, OptionError, did_you_mean
+from huiyi.errors import DataError
 
 _LEAST_WEIGHT = 0.05
 _LEAST_PROPENSITY = 0.02  # a row that was less likely to get what it got would drown the others
@@ -156,12 +156,7 @@ def _of_two(log: Log, action: str, against: str) -> Log:
     actions = log.actions
     if not isinstance(actions, Categories):
         raise DataError(f"{log.source}: {log.action_name!r} is a dose. Expected actions with names: group it")
-    for name in (action, against):
-        if name not in actions.names:
-            raise OptionError(
-                f"{log.source}: {log.action_name!r} is never {name!r}.{did_you_mean(name, actions.names)} Expected one "
-                f"of: {', '.join(actions.names)}"
-            )
+    log.check_done(action, against)
     got, other = actions.are(action), actions.are(against)
     which = np.flatnonzero(got | other)
     return replace(log.rows(which), actions=Categories((against, action), got[which].astype(np.intp)))

@@ -157,12 +157,7 @@ def pairs_of(log: Log, action: str | None = None, against: str | None = None) ->
                 "one unit more"
             )
         return [(log.action_name, "")]
-    for option, name in (("--value", action), ("--against", against)):
-        if name is not None and name not in actions.names:
-            raise OptionError(
-                f"{log.source}: {log.action_name!r} is never {name!r}.{did_you_mean(name, actions.names)} Expected one "
-                f"of: {', '.join(actions.names)} ({option})"
-            )
+    log.check_done(*(name for name in (action, against) if name is not None))
     if against is None:
         plain = [name for name in actions.names if name.lower() in _NOTHING_DONE and name != action]
         counts = actions.counts().tolist()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from huiyi.cause.log import Categories, Column, Log, Numbers
 from huiyi.cause.nuisance import deal, expected, known
-from huiyi.errors import ColumnError, DataError, did_you_mean
+from huiyi.errors import DataError
 from huiyi.values import Effect, Estimate
 
 WEAK = 10.0
@@ -45,7 +45,8 @@ def instrument_effect(
 
     Raises:
         DataError: There are more than two actions, or the instrument is not known in every row or never varies.
-        ColumnError: There is no such column or action.
+        ColumnError: There is no such column.
+        OptionError: There is no such action.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -118,11 +119,7 @@ def _doses(log: Log, action: str | None) -> tuple[Numbers, str, str]:
             "tells one difference: group the actions into two"
         )
     done = taken[1] if action is None else action
-    if done not in taken:
-        raise ColumnError(
-            f"{log.source}: {log.action_name!r} is never {done!r}.{did_you_mean(done, taken)} Expected one of: "
-            f"{', '.join(taken)}"
-        )
+    log.check_done(done)
     return log.actions.are(done).astype(float), done, next(name for name in taken if name != done)
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from huiyi.errors import ColumnError, did_you_mean
+from huiyi.errors import ColumnError, OptionError, did_you_mean
 
 Numbers: TypeAlias = NDArray[np.float64]
 """Of a column: shape (n,), NaN where nothing is known; of vectors, such as those of a text: shape (n, d)."""
@@ -139,6 +139,20 @@ class Log:
             f"{self.source}: there is no column {name!r}.{did_you_mean(name, self.names)} "
             f"Expected one of: {', '.join(self.names)}"
         )
+
+    def check_done(self, *names: str) -> None:
+        """Refuse actions that were never done.
+
+        Raises:
+            OptionError: There is no such action.
+        """
+        actions = self.actions.names if isinstance(self.actions, Categories) else ()
+        for name in names:
+            if name not in actions:
+                raise OptionError(
+                    f"{self.source}: {self.action_name!r} is never {name!r}.{did_you_mean(name, actions)} Expected one "
+                    f"of: {', '.join(actions)}"
+                )
 
     def rows(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Log:
         """The log of some of the rows, by their places or by a mask."""

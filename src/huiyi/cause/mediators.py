@@ -14,7 +14,7 @@ from huiyi.cause.covariates import Covariates, Design
 from huiyi.cause.learners import Mean, Shares
 from huiyi.cause.log import Categories, Log, Numbers
 from huiyi.cause.nuisance import Progress, columns, deal, known
-from huiyi.errors import ColumnError, DataError, did_you_mean
+from huiyi.errors import DataError
 from huiyi.together import side_by_side
 from huiyi.values import Effect, Estimate
 
@@ -64,7 +64,8 @@ def front_door_effect(
 
     Raises:
         DataError: Actions are doses, or an outcome is missing.
-        ColumnError: There is no such column or action.
+        ColumnError: There is no such column.
+        OptionError: There is no such action.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -115,7 +116,8 @@ def mediation_effects(
 
     Raises:
         DataError: Actions are doses, or an outcome is missing.
-        ColumnError: There is no such column or action.
+        ColumnError: There is no such column.
+        OptionError: There is no such action.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -193,11 +195,7 @@ class _Parts:
 
     def place(self, action: str) -> int:
         """Of an action among those of the log."""
-        if action not in self.actions.names:
-            raise ColumnError(
-                f"{self.log.source}: {self.log.action_name!r} is never {action!r}."
-                f"{did_you_mean(action, self.actions.names)} Expected one of: {', '.join(self.actions.names)}"
-            )
+        self.log.check_done(action)
         return self.actions.names.index(action)
 
     def front_door(self, done: int) -> Numbers:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huiyi.cause.log import Categories, Log, Numbers
-from huiyi.errors import ColumnError, DataError, did_you_mean
+from huiyi.errors import ColumnError, DataError
 from huiyi.values import Estimate
 
 PARTS = 10
@@ -117,7 +117,8 @@ def uplift(
 
     Raises:
         DataError: The actions are doses, or one of the two was not taken.
-        ColumnError: There is no such outcome or action, or predictions are not one for each row.
+        ColumnError: There is no such outcome, or predictions are not one for each row.
+        OptionError: There is no such action.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -169,11 +170,7 @@ class _Rows:
                 f"{log.source}: predicted effects are of shape {predicted.shape}, {len(log):,} rows. "
                 "Expected one number for each row"
             )
-        for name in (action, against):
-            if name not in log.actions.names:
-                raise ColumnError(
-                    f"{log.source}: {log.action_name!r} is never {name!r}.{did_you_mean(name, log.actions.names)}"
-                )
+        log.check_done(action, against)
         used = np.isfinite(ended) & (log.actions.are(action) | log.actions.are(against))
         places = np.flatnonzero(used)
         places = places[np.argsort(-predicted[places], kind="stable")]
