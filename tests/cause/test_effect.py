@@ -316,3 +316,13 @@ def test_segments_of_numbers_are_quarters() -> None:
     assert found[0].value == "1 to 25.5"
     with pytest.raises(DataError, match="texts or vectors"):
         segments(log, ["text"])
+
+
+def test_segments_are_of_columns_with_few_names_known_before() -> None:
+    log = Log("log.csv", "reply", Categories.of(["a", "b"] * 150), {"solved": np.ones(300)},
+        {"customer": Categories.of([f"c{n}" for n in range(300)])})  # fmt: skip
+    with pytest.raises(DataError, match="'customer' has 300 different names"):
+        segments(log, ["customer"])
+    for name in ("reply", "solved"):
+        with pytest.raises(ColumnError, match="is an action or an outcome"):
+            segments(log, [name])

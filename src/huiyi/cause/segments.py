@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huiyi.cause.log import Categories, Log
-from huiyi.errors import DataError
+from huiyi.errors import ColumnError, DataError
 
 MOST_VALUES = 10
 """A column of numbers with more different ones is told apart by its quarters."""
+
+MOST_NAMES = 200
+"""A column with more different names tells nobody apart whom one could look at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,8 @@ def segments(log: Log, by: Sequence[str]) -> tuple[Segment, ...]:
     """The segments of each of some columns; what is not known is in none.
 
     Raises:
-        ColumnError: There is no such column.
-        DataError: One holds vectors.
+        ColumnError: There is no such column, or it is the action or an outcome.
+        DataError: One holds vectors, or too many names.
 
     Example:
         >>> log = Log("log.csv", "reply", Categories.of(["a"] * 8), {}, {"waiting": np.arange(8.0) * 10 % 70})
@@ -46,7 +49,17 @@ def segments(log: Log, by: Sequence[str]) -> tuple[Segment, ...]:
     found: list[Segment] = []
     for name in by:
         column = log.column(name)
+        if name == log.action_name or name in log.outcomes:
+            raise ColumnError(
+                f"{log.source}: effects cannot be told by {name!r}, which is an action or an outcome. Expected a "
+                "column that was known before the action: name another one"
+            )
         if isinstance(column, Categories):
+            if len(column.names) > MOST_NAMES:
+                raise DataError(
+                    f"{log.source}: {name!r} has {len(column.names):,} different names. Expected at most {MOST_NAMES} "
+                    "to tell effects by: group them, or name another column"
+                )
             found += [Segment(name, value, column.are(value)) for value in column.names]
             continue
         if column.ndim > 1:

@@ -19,6 +19,7 @@ from huiyi.cause.mediators import front_door_effect
 from huiyi.cause.model import CausalModel, assumed, fitted_to, mismatch
 from huiyi.cause.overlap import Overlap
 from huiyi.cause.refute import Refutation, refute
+from huiyi.cause.segments import segments
 from huiyi.cause.sensitivity import Sensitivity, sensitivity
 from huiyi.cause.table import Roles
 from huiyi.errors import ColumnError, OptionError, did_you_mean
@@ -130,8 +131,7 @@ def effect(
     """
     config = config or StudyConfig()
     log, outcome = as_log(source, action, outcome, on_progress=on_progress)
-    for name in by:
-        log.column(name)
+    segments(log, by)  # refuses what it cannot tell apart before anything is estimated
     if causal_model is None:
         control = config.negative_control
         model = assumed(log if control is None else log.without(control), outcome)
