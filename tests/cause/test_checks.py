@@ -58,7 +58,7 @@ def test_copies_and_repeated_units_are_said():
     twice = np.concatenate([np.arange(ROWS), np.arange(ROWS)])
     assert "400 of 800 rows are copies" in notices(LOG.rows(twice))
     units = Categories.of([str(number // 4) for number in range(ROWS)])
-    assert "100 different ones" in notices(replace(LOG, units=units))
+    assert "100 units, such as people" in notices(replace(LOG, units=units))
 
 
 def test_rows_that_are_alike_by_chance_are_no_copies():

@@ -44,7 +44,11 @@ def test_effect_prints_a_table_and_writes_a_page(monkeypatch, capsys, log, tmp_p
     assert "call against mail" in shown.replace("\n", " ") or "mail against call" in shown.replace("\n", " ")
     assert "Held equal: waiting, intent" in shown
     html = page.read_text("utf-8")
-    assert html.count("<svg") >= 4 and "://" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert (
+        "Who gains most" in html
+        and html.count("<svg") >= 5
+        and "://" not in html.replace("http://www.w3.org/2000/svg", "")
+    )
 
 
 def test_effect_as_json_is_one_object(monkeypatch, capsys, log):

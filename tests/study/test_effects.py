@@ -38,6 +38,17 @@ def test_a_sound_design_passes_the_attempts_and_all_of_it_is_in_the_json(study):
     assert told["refutations"]["call"] and told["sensitivity"]["call"]["to_overturn"] > 0
 
 
+def test_who_gains_most_is_told_where_that_is_asked(cells, study):
+    assert not study.rankings
+    rng = np.random.default_rng(3)
+    young = rng.random(900) < 0.5
+    score = cells["score"] + 3 * young * (cells["reply"] == "call")
+    ranked = effect({**cells, "young": young, "score": score}, "reply", "score", against="mail",
+        config=replace(QUICK, ranked=True))  # fmt: skip
+    qini = ranked.rankings["call"].qini
+    assert qini.low > 0 and study_json(ranked)["qini"]["call"]["value"] == qini.value
+
+
 def test_it_is_said_in_chinese_too(study):
     assert any("保持相同：hard" in line for line in study_in_words(study, "zh"))
 

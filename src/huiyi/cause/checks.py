@@ -109,7 +109,7 @@ def _repeated(log: Log) -> Iterator[str]:
         counts = log.units.counts()
         if counts.max(initial=0) > 1:
             yield (
-                f"{log.source}: {len(log):,} rows are about {np.count_nonzero(counts):,} different ones; "
+                f"{log.source}: {len(log):,} rows are about {np.count_nonzero(counts):,} units, such as people; "
                 "intervals are made for these."
             )
         return

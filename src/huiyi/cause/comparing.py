@@ -212,7 +212,7 @@ class Comparing:
         """Put estimates to cells: those for all hold at once, and those of all segments."""
         units = None if self.log.units is None else self.log.units.codes
         several = 0 if units is None else len(np.unique(units))
-        rough = f"Rows are about {several} different ones; from fewer than {FEW_UNITS} intervals are rough."
+        rough = f"Rows are about {several} units, such as people; from fewer than {FEW_UNITS} intervals are rough."
         looked = sum(not cell.refused for cell in parts)
         return Effects(
             self._filled(cells, influence, units),

@@ -271,7 +271,8 @@ def _drawn(found: Uplift) -> str:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         x, _ = point(share, low).split(",")
         parts.append(f'<text x="{x}" y="{bottom + 17}" text-anchor="middle">{share:.0%}</text>')
-    for gain in dict.fromkeys((low, 0.0, high)):
+    near = (high - low) / 12  # of nought there is no room for another number
+    for gain in dict.fromkeys((*(end for end in (low, high) if abs(end) > near), 0.0)):
         _, y = point(0, gain).split(",")
         parts.append(
             f'<line x1="{_LEFT}" x2="{right}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity="0.14"/>'

@@ -83,7 +83,14 @@ def effect(
     from huiyi.study import effect as run
 
     language = asked_language(lang)
-    config = StudyConfig(estimand, method, attempts=attempts, negative_control=negative_control, seed=seed)
+    config = StudyConfig(
+        estimand,
+        method,
+        attempts=attempts,
+        ranked=report is not None,
+        negative_control=negative_control,
+        seed=seed,
+    )
     with progress_bars() as progress:
         log = _log(
             source,

@@ -61,6 +61,9 @@ _SAID = {
         "overlap": "Who got what",
         "overlap note": "How probable {action} was, beside {against}, for those who got it (blue) and those who did "
         "not (orange). Where one colour stands alone, nothing can be compared.",
+        "ranked": "Who gains most",
+        "ranked note": "Qini curve: what is gained if the action goes first to those whom it should help most, as "
+        "learnt from one half of the log; measured on the other. Dashed: in random order.",
         "graph": "What may cause what",
         "graph note": "Dashed: not measured.",
         "forest note": "Blue: the effect with its interval. Orange: the plain difference.",
@@ -100,6 +103,9 @@ _SAID = {
         "overlap": "谁得到了什么",
         "overlap note": "得到 {action} 的人（蓝）与得到 {against} 的人（橙）当初得到 {action} 的概率。"
         "只有一种颜色的地方无法比较。",
+        "ranked": "谁受益最多",
+        "ranked note": "Qini 曲线：先对预计受益最多的人采取行动会带来多少；"
+        "用一半日志学习，在另一半上测量。虚线：随机顺序。",
         "graph": "什么可能导致什么",
         "graph note": "虚线：没有测量。",
         "forest note": "蓝：效应及其区间。橙：直接相减。",
@@ -175,6 +181,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "by_segment": [plain(one) for one in study.effects.by_segment],
         "refutations": {name: [plain(one) for one in made] for name, made in study.refutations.items()},
         "sensitivity": {name: plain(one) for name, one in study.sensitivities.items()},
+        "qini": {name: plain(one.qini) for name, one in study.rankings.items()},
         "overlap": {
             one.action: {
                 "edges": one.edges.tolist(),
@@ -214,7 +221,8 @@ def write_study(study: Study, path: str | Path, *, language: str = "en") -> None
     if study.notices:
         listed = "".join(f"<li>{isolated(notice, most=1000)}</li>" for notice in study.notices)
         body.append(f'<section class="panel notes"><h3>{said["notices"]}</h3><ul>{listed}</ul></section>')
-    body += [_effects(study, said), _overlaps(study, said), _attempts(study, said), _graph(study, said), "</article>"]
+    body += [_effects(study, said), _overlaps(study, said), _ranked(study, said), _attempts(study, said)]
+    body += [_graph(study, said), "</article>"]
     page = Template(_TEMPLATE.read_text("utf-8")).substitute(
         language=words.code, title=one_line(title), body="\n".join(body)
     )
@@ -334,6 +342,17 @@ def _attempts(study: Study, said: Mapping[str, str]) -> str:
         rows = [(made.name, _verdict(made.passed, said), made.said) for made in tried]
         parts.append(f"<h3>{isolated(_compared(one, said))}</h3>{table(columns, rows) if rows else ''}{hidden}")
     return section(said["attempts"], "".join(parts)) if parts else ""
+
+
+def _ranked(study: Study, said: Mapping[str, str]) -> str:
+    """The Qini curve of each action."""
+    parts = [
+        figure(isolated(_compared(one, said)), ranking.svg(), [], note=one_line(ranking.said, most=500))
+        for one in study.effects.overall
+        if (ranking := study.rankings.get(one.action)) is not None
+    ]
+    plots = f'<div class="plots">{"".join(parts)}</div>'
+    return section(said["ranked"], plots, note=said["ranked note"]) if parts else ""
 
 
 def _graph(study: Study, said: Mapping[str, str]) -> str:

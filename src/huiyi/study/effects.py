@@ -22,7 +22,9 @@ from huiyi.cause.refute import Refutation, refute
 from huiyi.cause.segments import segments
 from huiyi.cause.sensitivity import Sensitivity, sensitivity
 from huiyi.cause.table import Roles
+from huiyi.cause.uplift import Uplift
 from huiyi.errors import ColumnError, OptionError, did_you_mean
+from huiyi.study.ranking import rankings
 from huiyi.study.reading import read_log
 from huiyi.values import Effect, Effects
 
@@ -41,6 +43,7 @@ class StudyConfig:
         method: How, ``doubly robust`` or one of ``huiyi.cause.borrowed.METHODS``.
         level: How often an interval holds the truth.
         attempts: Whether to try to prove it wrong; that takes some times as long as the estimate.
+        ranked: Whether to tell who gains most; that takes about as long as the estimate.
         negative_control: A column that the action cannot change: no effect on it must be found. It is not held equal.
         seed: Of all that is drawn.
     """
@@ -49,6 +52,7 @@ class StudyConfig:
     method: str = "doubly robust"
     level: float = 0.95
     attempts: bool = True
+    ranked: bool = False
     negative_control: str | None = None
     seed: int = 0
 
@@ -66,6 +70,7 @@ class Study:
         overlaps: How alike those are who got each action and those who did not.
         refutations: Attempts to prove the effect of each action wrong.
         sensitivities: How strong a hidden cause must be to overturn it.
+        rankings: How well effects row by row tell who gains most, where that was asked for.
         config: How it was estimated.
     """
 
@@ -77,6 +82,7 @@ class Study:
     overlaps: tuple[Overlap, ...]
     refutations: Mapping[str, tuple[Refutation, ...]]
     sensitivities: Mapping[str, Sensitivity]
+    rankings: Mapping[str, Uplift]
     config: StudyConfig
 
     @property
@@ -145,10 +151,12 @@ def effect(
     asked = _Asked(log, outcome, against, found, config, on_progress)
     if found.strategy in ADJUSTED:
         told = asked.adjusted(by)
-        return Study(log, outcome, model, found, told.effects, told.overlaps, *asked.doubted(told.effects), config)
+        doubts = asked.doubted(told.effects)
+        ranked = asked.ranked(told) if config.ranked else {}
+        return Study(log, outcome, model, found, told.effects, told.overlaps, *doubts, ranked, config)
     effects = asked.otherwise()
     effects = replace(effects, notices=(*effects.notices, *_not_by(by)))
-    return Study(log, outcome, model, found, effects, (), {}, {}, config)
+    return Study(log, outcome, model, found, effects, (), {}, {}, {}, config)
 
 
 def as_log(
@@ -196,6 +204,10 @@ class _Asked:
     def adjusted(self, by: Sequence[str]) -> Estimated:
         """What each action does, with columns held equal."""
         return self._estimated(self.log, None, self.against, by, self.on_progress)
+
+    def ranked(self, told: Estimated) -> dict[str, Uplift]:
+        """Who gains most from each action."""
+        return rankings(told, self.outcome, self.found.adjustment, seed=self.config.seed, on_progress=self.on_progress)
 
     def doubted(self, effects: Effects) -> tuple[dict[str, tuple[Refutation, ...]], dict[str, Sensitivity]]:
         """Attempts to prove each effect wrong, and how strong a hidden cause must be."""
