@@ -16,6 +16,10 @@ def test_the_naive_answer_lies_on_its_side_of_the_line_of_no_effect():
     assert naive < none < found
 
 
+def test_shares_are_told_in_points_of_a_hundred():
+    assert "+10%" in forest([CALL], "replies", are_shares=True) and "+0.1<" in forest([CALL], "replies")
+
+
 def test_what_cannot_be_told_is_named_and_not_drawn():
     svg = forest([CALL, Twig("gift <b>", None)], "replies")
     assert "gift &lt;b&gt;" in svg and svg.count("<circle") == 2

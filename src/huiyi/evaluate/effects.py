@@ -286,10 +286,11 @@ def _effects(study: Study, said: Mapping[str, str]) -> str:
     groups: dict[str, list[Effect]] = {said["overall"]: list(study.effects.overall)}
     for one in study.effects.by_segment:
         groups.setdefault(said["by"].format(name=", ".join(one.segment)), []).append(one)
-    parts = []
+    parts, shares = [], is_share(study.log.outcomes[study.outcome])
     for heading, effects in groups.items():
         twigs = [Twig(_named(one, said), one.estimate, one.naive if isfinite(one.naive) else None) for one in effects]
-        parts.append(section(one_line(heading), forest(twigs, heading), note=said["forest note"]))
+        drawn = forest(twigs, heading, are_shares=shares)
+        parts.append(section(one_line(heading), drawn, note=said["forest note"]))
     return "".join([*parts, table(columns, _rows(study, said))])
 
 

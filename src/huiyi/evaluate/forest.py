@@ -31,12 +31,13 @@ class Twig:
     naive: float | None = None
 
 
-def forest(twigs: Sequence[Twig], title: str) -> str:
+def forest(twigs: Sequence[Twig], title: str, *, are_shares: bool = False) -> str:
     """Draw effects below each other on one axis, with a line where there is none.
 
     Args:
         twigs: What to draw, from top to bottom.
         title: What it shows, for those who cannot see it.
+        are_shares: Whether numbers are shares, told in points of a hundred.
 
     Example:
         >>> svg = forest([Twig("call", Estimate(0.08, 0.06, 0.10, 0.01), -0.04)], "what replies do")
@@ -59,15 +60,17 @@ def forest(twigs: Sequence[Twig], title: str) -> str:
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{one_line(title)}" '
         'style="width:100%;max-width:36rem" font-family="system-ui, sans-serif" font-size="12">',
-        f'<line x1="{left(0)}" x2="{left(0)}" y1="{_TOP}" y2="{bottom}" stroke-dasharray="4 4" style="stroke:{GREY}"/>',
     ]
     for tick in _ticks(low, high):
-        parts.append(
-            f'<text x="{left(tick)}" y="{bottom + 20}" text-anchor="middle" style="fill:{GREY}">{tick:+,.10g}</text>'
-        )
+        told = f"{100 * tick:+,.10g}%" if are_shares else f"{tick:+,.10g}"
+        parts.append(f'<text x="{left(tick)}" y="{bottom + 20}" text-anchor="middle" style="fill:{GREY}">{told}</text>')
     for place, twig in enumerate(twigs):
         above = _TOP + _ROW * place
         top = above + _ROW - 10
+        parts.append(
+            f'<line x1="{left(0)}" x2="{left(0)}" y1="{above + 20}" y2="{above + _ROW}" stroke-dasharray="4 4" '
+            f'style="stroke:{GREY}"/>'
+        )
         parts.append(
             f'<text x="0" y="{above + 14}" style="fill:currentColor">{one_line(twig.name, most=_CHARACTERS)}</text>'
         )
