@@ -5,6 +5,7 @@ import re
 import wave
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from huiyi.values import (
     Example,
     Faithfulness,
     Media,
+    Question,
     Reading,
     Record,
     Region,
@@ -62,6 +64,20 @@ def test_a_person_hears_one_sentence_without_numbers(
     assert len(re.findall(r"[.。]", said)) == 1
     assert ("stolen" in said) == (kind != "decline")
     assert "lost" not in said  # it added little
+
+
+def test_what_is_clear_and_lacks_a_fact_is_not_called_unclear(
+    model: Model, label: str, explanation: Explanation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "reasoner", SimpleNamespace(domain=SimpleNamespace(questions={"days": ()})))
+    for about, clear in (("days", True), (model.task.name, False)):
+        asked = replace(decided(model, label, "clarify"), question=Question("How many days?", ("1",), about))
+        said = for_person(model, asked, explanation, "en")
+        assert said.endswith("one thing more: How many days?") == clear
+        assert said.startswith("It was not clear enough") != clear
+    assert for_person(model, replace(asked, question=Question("几天？", (), "days")), explanation, "zh").endswith(
+        "几天？"
+    )
 
 
 def test_a_person_hears_of_other_sources_and_labels(model: Model, label: str, explanation: Explanation) -> None:

@@ -49,6 +49,9 @@ def for_person(model: Model, decision: Decision, explanation: Explanation, langu
     if decision.kind == "decline":
         return said["decline"]
     why = said["because"].format(words=words) if words else ""
+    asked = decision.question
+    if asked is not None and model.reasoner is not None and asked.about in model.reasoner.domain.questions:
+        return said["lacking"].format(label=label, why=why, question=asked.text)  # what is meant is clear
     return said[decision.kind].format(label=label, why=why)
 
 

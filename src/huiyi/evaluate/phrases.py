@@ -8,6 +8,7 @@ SAID: Mapping[str, dict[str, str]] = {
     "en": {
         "act": "This was taken to be about “{label}”{why}.",
         "clarify": "It was not clear enough what this is about; “{label}” seemed likeliest{why}.",
+        "lacking": "It was taken to be about “{label}”{why}. What is to be done depends on one thing more: {question}",
         "decline": "It was not clear what this is about, so nothing was decided.",
         "for": "What spoke most for “{label}”: {words}.",
         "nothing": "Nothing in the text spoke for “{label}”.",
@@ -61,6 +62,7 @@ SAID: Mapping[str, dict[str, str]] = {
     "zh": {
         "act": "系统认为这是关于“{label}”的{why}。",
         "clarify": "无法充分确定这是关于什么的；最有可能是“{label}”{why}。",
+        "lacking": "判断为“{label}”{why}。怎么处理还取决于一件事：{question}",
         "decline": "无法确定这是关于什么的，因此没有作出决定。",
         "for": "最支持“{label}”的是：{words}。",
         "nothing": "文中没有支持“{label}”的内容。",
