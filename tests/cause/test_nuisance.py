@@ -138,3 +138,18 @@ def test_texts_that_drive_action_and_outcome_by_what_they_are_about_are_held_equ
         before.append(float(solved[calls == 1].mean() - solved[calls == 0].mean()) - 1)
     assert np.mean(before) < -0.5
     assert abs(np.mean(errors)) < 0.07
+
+
+def test_one_column_of_few_names_is_told_by_lines_alone() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(5, size=3_000)
+    done = (rng.random(3_000) < np.array([0.1, 0.9, 0.5, 0.3, 0.7])[codes]).astype(np.intp)
+    log = Log(
+        "", "a", Categories(REPLIES, done), {"solved": codes % 2 + done}, {"shop": Categories(tuple("abcde"), codes)}
+    )
+    found = nuisances(log, "solved")
+    said = " ".join(found.said)
+    assert "lines" in said and not any(name in said for name in ("trees", "likeness", "bends"))
+    for code in range(5):
+        shares = found.propensities[codes == code, 1]
+        assert abs(shares.mean() - done[codes == code].mean()) < 0.02

@@ -256,19 +256,25 @@ def _parts(rows: NDArray[np.intp]) -> int:
 
 def suits_trees(design: Design) -> bool:
     """Whether rows are many, and most columns mean something by themselves, as directions of texts do not."""
-    return len(design) >= TREES_FROM and 2 * np.count_nonzero(design.kinds == "vector") <= design.rows.shape[1]
+    is_plain = 2 * np.count_nonzero(design.kinds == "vector") <= design.rows.shape[1]
+    return len(design) >= TREES_FROM and is_plain and not _is_of_names(design)
+
+
+def _is_of_names(design: Design) -> bool:
+    """Whether all of it is one column of names, of which lines say all there is to say."""
+    return len(set(design.sources)) == 1 and bool((design.kinds == "indicator").all())
 
 
 def _lines(design: Design) -> Iterator[tuple[str, Basis]]:
     """Features that are as many however many rows there are, by name."""
     yield "lines", Lines()
-    if (design.kinds != "vector").any():
+    if (design.kinds != "vector").any() and not _is_of_names(design):
         yield "bends", Bends()
 
 
 def _likenesses(chosen: Design, design: Design, rng: np.random.Generator) -> Iterator[tuple[str, Basis]]:
     """Features that compare with other rows, by name, where rows are not too many."""
-    if len(design) > _ROWS_FOR_LIKENESS:
+    if len(design) > _ROWS_FOR_LIKENESS or _is_of_names(design):
         return
     texts = bool((design.kinds == "vector").any())
     known = landmarks(chosen, round((_LANDMARKS_OF_TEXTS if texts else _LANDMARKS) * len(design) ** 0.5), rng)
