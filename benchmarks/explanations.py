@@ -32,7 +32,7 @@ from huiyi.evaluate import audit
 from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
 from huiyi.perceive import PICTURES
 from huiyi.perceive import altered as altering
-from huiyi.pipeline import REFIT_ROWS
+from huiyi.explaining import REFIT_ROWS
 from huiyi.values import Explanation, Record
 
 MASK = "[MASK]"
@@ -271,7 +271,7 @@ def relabelled(most_rows: int) -> dict[str, Any]:
     model, texts = huiyi.train(few), [text for text, _ in test[:: len(test) // RELABELLED][:RELABELLED]]
     named, verified, left, rows = 0, 0, 0, 0
     for text in texts:
-        with patch("huiyi.pipeline.REFIT_ROWS", most_rows):
+        with patch("huiyi.explaining.REFIT_ROWS", most_rows):
             found = model.explain(text).relabelling
         if found is not None:
             own = {(row.text, row.labels[0]) for row in found.rows}
