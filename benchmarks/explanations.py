@@ -30,9 +30,9 @@ from huiyi import Model, TrainConfig
 from huiyi.errors import HuiyiError
 from huiyi.evaluate import audit
 from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
+from huiyi.explaining import REFIT_ROWS
 from huiyi.perceive import PICTURES
 from huiyi.perceive import altered as altering
-from huiyi.explaining import REFIT_ROWS
 from huiyi.values import Explanation, Record
 
 MASK = "[MASK]"
