@@ -1,4 +1,4 @@
-"""What all pictures need: texts that fit into boxes, and that can be nothing but text."""
+"""What all pictures need: boxes with a place, and texts that fit into them and can be nothing but text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_WORD = 12  # characters; a longer word may be cut
 _PIECES = re.compile(rf"\s|[^\s\u2e80-\uffef_.\-]{{1,{_LONGEST_WORD}}}[_.\-]*|[_.\-]|[\u2e80-\uffef]")
 _MOST_LINES = 8
+
+
+class Placed:
+    """What has a place in a picture, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def middle(self) -> float:
+        """Of its width."""
+        return self.left + self.width / 2
+
+    @property
+    def bottom(self) -> float:
+        """Of its lower edge."""
+        return self.top + self.height
 
 
 def wrapped(text: str, width: float, size: float, *, most: int = _MOST_LINES) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from huiyi.cause.model import CausalModel, Role
-from huiyi.drawing import in_xml, measured, wrapped
+from huiyi.drawing import Placed, in_xml, measured, wrapped
 
 WIDTH = 360
 """Of the picture, in pixels: that of a phone held upright."""
@@ -32,7 +32,7 @@ _FILLS: Mapping[Role, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Placed):
     """A node, or several alike, with its place in the picture.
 
     Attributes:
@@ -52,16 +52,6 @@ class Box:
     top: float
     width: float
     height: float
-
-    @property
-    def middle(self) -> float:
-        """Of its width."""
-        return self.left + self.width / 2
-
-    @property
-    def bottom(self) -> float:
-        """Of its lower edge."""
-        return self.top + self.height
 
 
 _Point: TypeAlias = tuple[float, float]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from huiyi.drawing import in_xml, measured, wrapped
+from huiyi.drawing import Placed, in_xml, measured, wrapped
 from huiyi.evaluate.wording import wording
 from huiyi.explain.graph import Edge, Graph, Node, NodeKind
 
@@ -47,7 +47,7 @@ SAID = {
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Placed):
     """A node with its place in the picture.
 
     Attributes:
@@ -67,16 +67,6 @@ class Box:
     top: float
     width: float
     height: float
-
-    @property
-    def middle(self) -> float:
-        """Of its width."""
-        return self.left + self.width / 2
-
-    @property
-    def bottom(self) -> float:
-        """Of its lower edge."""
-        return self.top + self.height
 
 
 def draw_graph(graph: Graph, language: str = "en") -> str:
