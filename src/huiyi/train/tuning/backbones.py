@@ -20,6 +20,7 @@ from huiyi.perceive.encoders.onnx import CASE
 from huiyi.perceive.encoders.packaged import Packaged
 from huiyi.perceive.encoders.units import CASES, CHARACTERS
 from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.device import device, in_half
 from huiyi.train.tuning.methods import METHODS, Method
 from huiyi.train.tuning.objectives import Reading
 
@@ -105,9 +106,7 @@ class Backbone:
 
     def read(self, module: nn.Module, given: Mapping[str, Tensor]) -> Reading:
         """What a module, tuned or not, says of some texts."""
-        import torch
-
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        with in_half():
             features = module(**given).last_hidden_state.float()
         return Reading(pooled(features, given["attention_mask"], self.pooling), features)
 
@@ -117,16 +116,8 @@ class Backbone:
         return layers - _layer(parameter, layers)
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies 16-bit floats faster than 32-bit ones."""
-    import torch
-
-    capability = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(capability()) if capability is not None else False
-
-
 def load_backbone(name: str) -> Backbone:
-    """Load a backbone in single precision.
+    """Load a backbone in single precision, to where it is tuned.
 
     Args:
         name: One of PACKAGED, a folder in the hub's format, or the id of a
@@ -173,6 +164,7 @@ def load_backbone(name: str) -> Backbone:
     if name in PREFIXES:
         _give_prefix(tokenizer, PREFIXES[name])
     module.config.pad_token_id = tokenizer.pad_token_id
+    module.to(device())
     return Backbone(name, module, tokenizer, "last" if is_decoder else "mean", module.config.hidden_size)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from huiyi.perceive.encoders.onnx import CASE
 from huiyi.perceive.encoders.units import Units, letter_cases, units_of
+from huiyi.train.tuning.device import device
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class Tokens:
             mask[place, : self.lengths[row]] = 1
             if self._cases:
                 given[CASE][place, : self.lengths[row]] = self._cases[row]
-        return {name: torch.from_numpy(values) for name, values in given.items()}
+        return {name: torch.from_numpy(values).to(device()) for name, values in given.items()}
 
     def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
         """All texts once, ``rows`` at a time, those of like length together, in random order."""

@@ -273,7 +273,7 @@ def encode(module: nn.Module, backbone: Learner, items: Items) -> Array:
     """Unit vectors by a module, shape (n, d), in single precision."""
     vectors = np.zeros((len(items), backbone.width), dtype=np.float32)
     for rows, reading in _readings(module, backbone, items):
-        vectors[rows] = reading.vectors.numpy()
+        vectors[rows] = reading.vectors.cpu().numpy()
     return vectors
 
 
@@ -282,7 +282,7 @@ def encode_units(module: nn.Module, backbone: Learner, tokens: Tokens) -> Ragged
     splits = np.concatenate([[0], np.cumsum([len(units.places) for units in tokens.units])]).astype(np.intp)
     values = np.zeros((splits[-1], backbone.width), dtype=np.float32)
     for rows, reading in _readings(module, backbone, tokens):
-        for row, features in zip(rows, reading.features, strict=True):
+        for row, features in zip(rows, reading.features.cpu(), strict=True):
             values[splits[row] : splits[row + 1]] = features[tokens.units[row].places].numpy()
     offsets = [units.offsets for units in tokens.units]
     return Ragged(values, splits, np.concatenate([np.zeros((0, 2), np.intp), *offsets]))

@@ -61,7 +61,7 @@ def contrastive_loss(vectors: Tensor, targets: Tensor, *, temperature: float) ->
     """
     import torch
 
-    itself = torch.eye(len(vectors), dtype=torch.bool)
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
     cosines = (vectors @ vectors.T / temperature).masked_fill(itself, -1e4)
     alike = ((targets @ targets.T) > 0) & ~itself
     told = cosines - torch.logsumexp(cosines, dim=1, keepdim=True)

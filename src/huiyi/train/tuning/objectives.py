@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from huiyi.align.lattice import tags_of
+from huiyi.train.tuning.device import device
 from huiyi.train.tuning.losses import contrastive_loss, label_loss
 from huiyi.values import Span, Task
 
@@ -121,16 +122,16 @@ class LabelObjective:
         self._columns = self._labels + int(not several and bool((targets.sum(axis=1) < 0.5).any()))
         known = ~np.isnan(targets[:, 0])
         right = self._with_none(targets[known])
-        self._weights = torch.from_numpy(_label_weights(right, config.balance))
-        prototypes = torch.nn.Parameter(torch.from_numpy(_means(vectors[known], right)))
-        bias = torch.nn.Parameter(torch.zeros(self._columns))
+        self._weights = torch.from_numpy(_label_weights(right, config.balance)).to(device())
+        prototypes = torch.nn.Parameter(torch.from_numpy(_means(vectors[known], right)).to(device()))
+        bias = torch.nn.Parameter(torch.zeros(self._columns, device=device()))
         self.parameters: Mapping[str, Parameter] = {"prototypes": prototypes, "bias": bias}
 
     def prepared(self, targets: Array, items: Any) -> Tensor:
         """What is right of n rows, shape (n, columns)."""
         import torch
 
-        return torch.from_numpy(self._with_none(targets))
+        return torch.from_numpy(self._with_none(targets)).to(device())
 
     def asked(self, reading: Reading, prepared: Tensor) -> Asked:
         """Scores of the rows whose labels are known."""
@@ -159,8 +160,8 @@ class LabelObjective:
         """A unit vector for each label, and its bias."""
         from torch.nn.functional import normalize
 
-        prototypes = normalize(self.parameters["prototypes"].detach(), dim=1).numpy()
-        bias = self.parameters["bias"].detach().numpy()
+        prototypes = normalize(self.parameters["prototypes"].detach(), dim=1).cpu().numpy()
+        bias = self.parameters["bias"].detach().cpu().numpy()
         return Learnt(prototypes[: self._labels].copy(), bias[: self._labels].copy())
 
     def _with_none(self, targets: Array) -> Array:
@@ -186,7 +187,9 @@ class SpanObjective:
         self._task, self.rate = task, config.tag_rate
         self._tags = 2 * len(task.labels) + 1
         # It begins with nothing: all tags are as likely, and the backbone waits for the first step.
-        weights, bias = (torch.nn.Parameter(torch.zeros(size)) for size in ((self._tags, width), (self._tags,)))
+        weights, bias = (
+            torch.nn.Parameter(torch.zeros(size, device=device())) for size in ((self._tags, width), (self._tags,))
+        )
         self.parameters: Mapping[str, Parameter] = {"weights": weights, "bias": bias}
 
     def prepared(self, targets: Sequence[Sequence[Span] | None], tokens: Tokens) -> Tensor:
@@ -197,7 +200,7 @@ class SpanObjective:
         for row, (spans, units) in enumerate(zip(targets, tokens.units, strict=True)):
             if spans is not None:
                 tags[row, units.places] = tags_of(units.offsets, spans, self._task.names)
-        return torch.from_numpy(tags)
+        return torch.from_numpy(tags).to(device())
 
     def asked(self, reading: Reading, prepared: Tensor) -> Asked:
         """Scores of the units of the rows whose spans are known."""
@@ -216,7 +219,7 @@ class SpanObjective:
 
     def learnt(self) -> Learnt:
         """The lines."""
-        weights, bias = (self.parameters[name].detach().numpy().copy() for name in ("weights", "bias"))
+        weights, bias = (self.parameters[name].detach().cpu().numpy().copy() for name in ("weights", "bias"))
         return Learnt(weights, bias)
 
 
@@ -238,7 +241,7 @@ def measured(asked: Sequence[Asked], *, several: bool) -> tuple[float, float]:
     targets = torch.cat([part.targets for part in asked])
     if not len(scores):
         return 0.0, float("nan")
-    even = torch.ones(scores.shape[1])
+    even = scores.new_ones(scores.shape[1])
     losses = [
         float(label_loss(scale * scores, targets, several=several, smoothing=0.0, weights=even)) for scale in _SCALES
     ]

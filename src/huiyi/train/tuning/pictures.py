@@ -27,7 +27,7 @@ from huiyi.perceive.encoders.onnx_pictures import INPUT, OnnxPictureEncoder
 from huiyi.perceive.pictures import PICTURES, pixels
 from huiyi.train.config import Session
 from huiyi.train.fast import PICTURED, Seen
-from huiyi.train.tuning.backbones import has_bfloat16
+from huiyi.train.tuning.device import device, in_half
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned
 from huiyi.train.tuning.loop import Learner
 from huiyi.train.tuning.methods.base import Defaults
@@ -79,7 +79,7 @@ class Squares:
         chosen = [self._pictures[int(row)] for row in rows]
         squares = [pixels(PICTURES.content(media), PICTURES.called(media), side=SIDE) for media in chosen]
         given = torch.from_numpy(np.stack(squares))
-        return {INPUT: _varied(given) if varied else given}
+        return {INPUT: (_varied(given) if varied else given).to(device())}
 
     def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
         """All once, ``rows`` at a time, in random order."""
@@ -179,11 +179,11 @@ def picture_backbone() -> PictureBackbone:
                 found: Tensor = nn.functional.normalize(self.network(pictures), dim=1)
                 return found
             layers, scaled = self.network.layers, self.network.scaled(pictures)
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            with torch.no_grad(), in_half():
                 lower = layers[:LOWER_LAYERS](scaled)
             return nn.functional.normalize(layers[LOWER_LAYERS:](lower.float()).mean(dim=(2, 3)), dim=1)
 
-    return PictureBackbone(Tunable())
+    return PictureBackbone(Tunable().to(device()))
 
 
 class _UpperLayers(Defaults):
@@ -215,7 +215,7 @@ class PictureTuner(Tuner):
 
     def exported(self, backbone: Learner, run: Finetuned | None) -> tuple[Any, Sequence[str]]:
         """The encoder out of torch: that of a run, or as ImageNet left it."""
-        content = export((run.module if run else backbone.module).eval(), side=SIDE)
+        content = export((run.module if run else backbone.module).cpu().eval(), side=SIDE)
         return OnnxPictureEncoder(f"{NAME}, tuned", content, side=SIDE, width=WIDTH), ()
 
     def _fresh(self) -> PictureBackbone:

@@ -17,6 +17,7 @@ import numpy as np
 from huiyi.errors import OptionError
 from huiyi.train.tuning.backbones import Backbone
 from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.device import device
 from huiyi.train.tuning.objectives import Reading
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Batches:
 
         given = self.tokens.batch(rows)
         ids, mask = given["input_ids"], given["attention_mask"]
-        places, lengths = torch.arange(ids.shape[1]), mask.sum(dim=1, keepdim=True)
+        places, lengths = torch.arange(ids.shape[1], device=ids.device), mask.sum(dim=1, keepdim=True)
         return Batch(ids, mask, (places >= self._before) & (places < lengths - self._after))
 
 
@@ -103,7 +104,7 @@ class Masked:
         self._reads_forward = backbone.pooling == "last"
         self._mask_id = backbone.tokenizer.mask_token_id
         width = self._words.shape[1]
-        self._head = nn.Sequential(nn.Linear(backbone.width, width), nn.GELU(), nn.LayerNorm(width))
+        self._head = nn.Sequential(nn.Linear(backbone.width, width), nn.GELU(), nn.LayerNorm(width)).to(device())
         self._bias = nn.Parameter(self._words.new_zeros(len(self._words)))
         self.parameters: Sequence[Parameter] = [*self._head.parameters(), self._bias]
 
@@ -125,10 +126,10 @@ class Masked:
         import torch
 
         shape = tuple(batch.ids.shape)
-        draws = torch.from_numpy(rng.random(shape)).masked_fill(~batch.own, 2.0)
+        draws = torch.from_numpy(rng.random(shape)).to(device()).masked_fill(~batch.own, 2.0)
         hidden = batch.own & ((draws < HIDDEN_SHARE) | (draws == draws.amin(dim=1, keepdim=True)))
-        kinds = torch.from_numpy(rng.random(shape))
-        others = torch.from_numpy(rng.integers(len(self._words), size=shape))
+        kinds = torch.from_numpy(rng.random(shape)).to(device())
+        others = torch.from_numpy(rng.integers(len(self._words), size=shape)).to(device())
         masked = MASKED_SHARE if self._mask_id is not None else 0.0
         another = (kinds >= masked) & (kinds < masked + RANDOM_SHARE) if masked else torch.ones_like(hidden)
         shown = torch.where(hidden & another, others, batch.ids)
@@ -147,7 +148,7 @@ class Order:
     def __init__(self, backbone: Backbone) -> None:
         from torch import nn
 
-        self._head = nn.Linear(backbone.width, 1)
+        self._head = nn.Linear(backbone.width, 1).to(device())
         self._scale = backbone.width**0.5
         self.parameters: Sequence[Parameter] = list(self._head.parameters())
 
@@ -157,7 +158,7 @@ class Order:
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         ids, rows = batch.ids.clone(), torch.nonzero(batch.own.sum(dim=1) > 1).ravel()
-        exchanged = torch.from_numpy(rng.random(len(rows)) < 0.5)
+        exchanged = torch.from_numpy(rng.random(len(rows)) < 0.5).to(device())
         for row in rows[exchanged]:
             own = torch.nonzero(batch.own[row]).ravel()
             ids[row, own] = ids[row, own].roll(int(rng.integers(1, len(own))))
@@ -193,7 +194,7 @@ class Contrast:
                 f"{self._name}: contrast needs a backbone with dropout, but it reads a text twice alike. Expected "
                 "dropout above 0 in its config.json; set it there, or leave the objective 'contrastive' out"
             )
-        return cross_entropy(first @ second.T / TEMPERATURE, torch.arange(len(first)))
+        return cross_entropy(first @ second.T / TEMPERATURE, torch.arange(len(first), device=first.device))
 
 
 PRETEXTS: dict[str, Callable[[Backbone], Pretext]] = {"masked": Masked, "order": Order, "contrastive": Contrast}

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError, OptionError, did_you_mean
-from huiyi.train.tuning.backbones import Backbone, has_bfloat16, pooled
+from huiyi.train.tuning.backbones import Backbone, pooled
+from huiyi.train.tuning.device import in_half
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.methods.base import drawn_from, trained_parameters
 from huiyi.train.tuning.objectives import Reading
@@ -104,10 +105,9 @@ def selfsupervise(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / (config.warm_up * steps)) * (1 - step / (steps + 1))
     )
-    half = has_bfloat16()
 
     def read(ids: Tensor, mask: Tensor) -> Reading:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with in_half():
             features = module(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         return Reading(pooled(features, mask, backbone.pooling), features)
 
