@@ -52,11 +52,11 @@ SPACE: Space = {
     "layer_decay": Between(0.75, 1.0),
     "epochs": Between(3, 8),
     "smoothing": Between(0.0, 0.2),
-    "contrast": Between(0.0, 0.5),
+    "contrast": Between(0.0, 1.0),
     "prototype_rate": Between(3e-4, 1e-2, by_ratio=True),
     "sharpness": Between(12.0, 30.0),
 }
-"""What is searched. ``rate`` counts in the method's own rate; the others are those of ``FinetuneConfig``."""
+"""What is searched. ``rate`` counts in the usual rate; the others are those of ``FinetuneConfig``."""
 
 
 def fit_thorough(given: Assignment) -> Fitted:

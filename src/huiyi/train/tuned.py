@@ -30,7 +30,7 @@ from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
-from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.finetune import FinetuneConfig, suited
 from huiyi.train.tuning.pictures import picture_tuner
 from huiyi.train.tuning.runs import begin
 from huiyi.train.tuning.students import students
@@ -96,14 +96,9 @@ class Begun:
 
     def second_tuner(self, given: Assignment) -> list[Tuner]:
         """What tunes a second backbone, where rows are few and the user has named none."""
-        first, lessons = self.tuner, self.tuner.lessons
+        lessons = self.tuner.lessons
         texts = int(lessons.there.sum()) + len(lessons.unlabelled)
-        is_wanted = first.name == MINILM and not given.config.encoder and not first.spans
-        if not is_wanted or texts > FEW_ROWS:
-            return []
-        other = first.trying(first.config, first.session, first.checkpoints / E5 if first.checkpoints else None)
-        other.name = E5
-        return [other]
+        return _companions(self.tuner, given.config) if texts <= FEW_ROWS else []
 
     def with_students(
         self, heads: Mapping[str, Mapping[str, FittedHead]], evidence: Evidence
@@ -160,12 +155,13 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
         selfsupervision=config.pretexts,
         seed=config.seed,
     )
-    if spans:
-        tuning = replace(tuning, max_tokens=SPAN_TOKENS)
+    tuning = replace(tuning, max_tokens=SPAN_TOKENS) if spans else suited(tuning, rows)
     taken = given.perception.names if given.perception else ()
     frozen = MARK + _slug(backbone.name)
     tuner = Tuner(backbone.name, free(MARK + slug, (*taken, frozen)), lessons, tuning, session)
     _begin([tuner, *others], config, session)
+    if lessons.unlabelled:
+        tuner.companions = _companions(tuner, config)
     many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
     unlabelled = _read(seen.perception, lessons, session) if many else None
     known = _known(given.perception, frozen, backbone.name)
@@ -179,6 +175,15 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
         signals = {**unlabelled.signals, frozen: tuner.unlabelled_vectors}
         unlabelled = Context(unlabelled.records, signals, present)
     return Begun([tuner, *others], seen, unlabelled, _folds(tasks, seen.context), notices)
+
+
+def _companions(tuner: Tuner, config: TrainConfig) -> list[Tuner]:
+    """What tunes a second backbone to the same lessons, where the user has named none and there is another."""
+    if tuner.name != MINILM or config.encoder or tuner.spans:
+        return []
+    other = tuner.trying(tuner.config, tuner.session, tuner.checkpoints / E5 if tuner.checkpoints else None)
+    other.name = E5
+    return [other]
 
 
 def _begin(tuners: Sequence[Tuner], config: TrainConfig, session: Session) -> None:

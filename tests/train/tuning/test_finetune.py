@@ -10,7 +10,8 @@ import pytest
 from huiyi.errors import DataError, OptionError, OutputError
 from huiyi.train.tuning.backbones import load_backbone
 from huiyi.train.tuning.checkpoints import Checkpoints
-from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, Rows, finetune, suited
+from huiyi.train.tuning.methods import METHODS
 from huiyi.values import Label, Task
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -115,6 +116,33 @@ def test_rows_of_which_a_task_knows_nothing_do_not_teach_it(tiny: Path, lessons:
     assert (told["intent"] == right).mean() > 0.9
     assert (told["other"] == (right + 1) % 3).mean() > 0.9
     assert epochs[-1]["held_out_accuracy intent"] > 0.9 and epochs[-1]["accuracy other"] > 0.8
+
+
+def test_rows_read_twice_are_told_alike(tiny: Path, lessons: Rows) -> None:
+    """With its own dropout each time, a text is told more alike after it was asked for."""
+    from huiyi.train.tuning.losses import divergence
+
+    apart = {}
+    for weight in (0.0, 8.0):
+        config = replace(QUICK, consistency=weight, contrast=0.5, together=2)
+        tuned = finetune(load_backbone(str(tiny)), lessons, [TASK], config=config)
+        assert told_right(tuned, lessons) > 0.9
+        tuned.module.train()
+        lines = torch.from_numpy(tuned.learnt["intent"].weights)
+        given = tuned.backbone.items(lessons.texts, max_tokens=32).batch(np.arange(len(lessons.texts)))
+        torch.manual_seed(0)
+        with torch.no_grad():
+            readings = [20 * tuned.backbone.read(tuned.module, given).vectors @ lines.T for _ in range(2)]
+        apart[weight] = float(divergence(*readings, several=False))
+    assert 0 < apart[8.0] < apart[0.0]
+
+
+def test_few_rows_are_kept_from_being_learnt_by_heart() -> None:
+    usual = FinetuneConfig(method="lora", epochs=3)
+    assert suited(usual, 8_001) == usual
+    some, few = suited(usual, 8_000), suited(usual, 3_000)
+    assert some.consistency > 0 and some.contrast == 0 and some.rate == METHODS["lora"]().learning_rate / 2
+    assert few == replace(some, contrast=1.0, together=2)
 
 
 def test_rows_without_a_label_are_a_class_of_their_own_while_learning(tiny: Path, lessons: Rows) -> None:

@@ -67,6 +67,48 @@ def test_losses_agree_with_torch() -> None:
     assert float(alone) == 0
 
 
+def test_contrast_counts_pairs_by_the_labels_that_they_share() -> None:
+    from huiyi.train.tuning.losses import contrastive_loss
+
+    vectors = torch.nn.functional.normalize(torch.randn(3, 5, generator=torch.Generator().manual_seed(0)), dim=1)
+    shares = torch.tensor([[1.0, 0.0], [0.75, 0.25], [0.25, 0.75]])
+    cosines, plain = vectors @ vectors.T / 0.1, []
+    for i in range(3):
+        others = [j for j in range(3) if j != i]
+        told = cosines[i, others] - torch.logsumexp(cosines[i, others], dim=0)
+        alike = torch.stack([shares[i] @ shares[j] for j in others])
+        plain.append(float(-(alike * told).sum() / alike.sum()))
+    assert float(contrastive_loss(vectors, shares, temperature=0.1)) == pytest.approx(np.mean(plain), abs=1e-4)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_two_readings_are_apart_by_the_mean_of_both_divergences(several: bool) -> None:
+    from huiyi.train.tuning.losses import divergence
+
+    first, second = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(1))
+    if several:
+        sure = [torch.sigmoid(odds) for odds in (first, second)]
+        left, right = (torch.stack([share, 1 - share], dim=-1).reshape(-1, 2) for share in sure)
+    else:
+        left, right = torch.softmax(first, dim=1), torch.softmax(second, dim=1)
+    both = torch.nn.functional.kl_div(left.log(), right, reduction="batchmean")
+    both = both + torch.nn.functional.kl_div(right.log(), left, reduction="batchmean")
+    assert float(divergence(first, second, several=several)) == pytest.approx(float(both) / 2, abs=1e-5)
+    assert float(divergence(first, first, several=several)) == 0
+
+
+def test_rows_of_a_label_follow_each_other() -> None:
+    from huiyi.train.tuning.batches import side_by_side
+
+    kinds = np.random.default_rng(0).integers(7, size=50)
+    batches = list(side_by_side(kinds, 8, np.random.default_rng(1), together=2))
+    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 8, 8, 2]
+    order = np.concatenate(batches)
+    assert sorted(order) == list(range(50)) and (order != np.arange(50)).any()
+    paired = (kinds[order][:-1] == kinds[order][1:]).sum()
+    assert paired >= (np.bincount(kinds) // 2).sum() > (kinds[:-1] == kinds[1:]).sum() + 5
+
+
 def test_labels_pass_on_along_two_arcs() -> None:
     """One labelled point at the end of each arc: the other end of one is nearer to the label of the other."""
     rng = np.random.default_rng(0)

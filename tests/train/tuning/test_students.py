@@ -1,5 +1,7 @@
 """Heads of frozen signals that learn from unlabelled texts."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -29,9 +31,8 @@ def view(classes: np.ndarray, noise: float, seed: int) -> np.ndarray:
 class Untaught(Tuner):
     """Few labels teach its backbone nothing."""
 
-    def _vectors_of_few(self, taught: np.ndarray) -> np.ndarray:
-        vectors: np.ndarray = np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
-        return vectors
+    def _vectors_of_few(self, taught: np.ndarray) -> Iterator[np.ndarray]:
+        yield np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
 
 
 class Desk:

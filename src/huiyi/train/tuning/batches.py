@@ -40,6 +40,24 @@ class Items(Protocol):
         ...
 
 
+def side_by_side(
+    kinds: NDArray[np.intp], rows: int, rng: np.random.Generator, *, together: int
+) -> Iterator[NDArray[np.intp]]:
+    """All once, ``rows`` at a time, in random order but for ``together`` of one kind, which follow each other.
+
+    Example:
+        >>> kinds = np.array([0, 1, 0, 1])
+        >>> [kinds[batch].tolist() for batch in side_by_side(kinds, 2, np.random.default_rng(0), together=2)]
+        [[1, 1], [0, 0]]
+    """
+    groups: list[NDArray[np.intp]] = []
+    for kind in np.unique(kinds):
+        alike = rng.permutation(np.flatnonzero(kinds == kind))
+        groups += [alike[start : start + together] for start in range(0, len(alike), together)]
+    order = np.concatenate([groups[place] for place in rng.permutation(len(groups))])
+    yield from (order[start : start + rows] for start in range(0, len(order), rows))
+
+
 class Tokens:
     """Texts as token ids.
 

@@ -9,7 +9,8 @@ Source:
     Devlin et al., "BERT", NAACL 2019 (the recipe); Howard and Ruder,
     "Universal Language Model Fine-tuning", ACL 2018, section 3.2 (a rate for
     each layer, one rise and a long fall); Snell et al., "Prototypical
-    Networks", NeurIPS 2017 (prototypes as first weights).
+    Networks", NeurIPS 2017 (prototypes as first weights). The losses stand in
+    ``losses.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from huiyi.align import FEW_ROWS
 from huiyi.errors import OptionError, did_you_mean
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.loop import Learner, Loop, encode, encode_units
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
     from huiyi.train.tuning.checkpoints import Checkpoints
     from huiyi.values import Array
+
+MOST_READ_TWICE = 8_000
+CONSISTENCY = 4.0
 
 Epoch = Mapping[str, float]
 """Figures of one epoch: its number, the losses and shares told right, seconds."""
@@ -56,6 +61,8 @@ class FinetuneConfig:
         smoothing: Label smoothing.
         contrast: Weight of the contrastive loss beside the other.
         temperature: Of the contrastive loss.
+        together: Rows of one label that follow each other, so that batches hold what contrast draws together.
+        consistency: Weight of how far two readings of the same rows are apart, each with its own dropout; 0 reads once.
         sharpness: What cosines are multiplied with to become log-odds.
         balance: 0 counts all rows alike, 1 all labels.
         max_tokens: Of a longer text only the beginning is learnt from.
@@ -78,6 +85,8 @@ class FinetuneConfig:
     smoothing: float = 0.1
     contrast: float = 0.0
     temperature: float = 0.1
+    together: int = 1
+    consistency: float = 0.0
     sharpness: float = 20.0
     balance: float = 0.0
     max_tokens: int = 128
@@ -133,6 +142,22 @@ class Finetuned:
         assert isinstance(tokens, Tokens), "only texts have units"
         units = encode_units(self.module, self.backbone, tokens)
         return replace(units, values=self.learnt[task].odds(units.values))
+
+
+def suited(config: FinetuneConfig, rows: int) -> FinetuneConfig:
+    """Options with what keeps few rows from being learnt by heart.
+
+    Each is read twice, with its own dropout, and must be told alike; of very few, rows of one label are also drawn
+    together. Many rows teach the same without it, in half the time.
+
+    Args:
+        config: The options for many rows.
+        rows: How many there are.
+    """
+    if rows > MOST_READ_TWICE:
+        return config
+    found = replace(config, consistency=CONSISTENCY, rate=METHODS[config.method]().learning_rate / 2)
+    return replace(found, contrast=1.0, together=2) if rows <= FEW_ROWS else found
 
 
 def finetune(

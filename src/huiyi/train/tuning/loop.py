@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.train.tuning.batches import Items, Tokens
+from huiyi.train.tuning.batches import Items, Tokens, side_by_side
+from huiyi.train.tuning.losses import divergence
 from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
 from huiyi.values import Ragged, Task
 
@@ -93,6 +94,7 @@ class Loop:
             task.name: objective_of(task, rows.targets[task.name], vectors, config) for task in tasks
         }
         self._prepared = self._prepared_of(rows, self._items)
+        self._kinds = _kinds(rows, tasks) if config.together > 1 else None
         self._optimiser = torch.optim.AdamW(self._groups(), fused=True)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
 
@@ -111,7 +113,7 @@ class Loop:
         total, seen = 0.0, 0
         right, questions = dict.fromkeys(self.objectives, 0), dict.fromkeys(self.objectives, 0)
         self.module.train()
-        for place, rows in enumerate(self._items.shuffled(config.batch_rows, rng), 1):
+        for place, rows in enumerate(self._order(rng), 1):
             loss, asked = self._loss(rows)
             if not torch.isfinite(loss):
                 raise DataError(
@@ -225,14 +227,26 @@ class Loop:
             if not self.objectives[name].several
         }
 
+    def _order(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+        """All rows once, batch by batch."""
+        if self._kinds is None:
+            return self._items.shuffled(self.config.batch_rows, rng)
+        return side_by_side(self._kinds, self.config.batch_rows, rng, together=self.config.together)
+
     def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
         """The loss of some rows, each task by the share of them that it knows, and what was asked."""
-        reading = self.backbone.read(self.module, self._items.batch(rows, varied=True))
+        given, weight = self._items.batch(rows, varied=True), self.config.consistency
+        readings = [self.backbone.read(self.module, given) for _ in range(2 if weight else 1)]
         loss, asked = self.method.penalty(self.module), {}
         for name, objective in self.objectives.items():
-            asked[name] = one = objective.asked(reading, self._prepared[name][rows])
-            if one.rows:
-                loss = loss + objective.loss(reading, one) * (one.rows / len(rows))
+            told = [objective.asked(reading, self._prepared[name][rows]) for reading in readings]
+            asked[name] = one = told[0]
+            if not one.rows:
+                continue
+            right = sum((objective.loss(each) for each in told), loss.new_zeros(())) / len(told)
+            if weight:
+                right = right + weight * divergence(told[0].scores, told[1].scores, several=objective.several)
+            loss = loss + right * (one.rows / len(rows))
         return loss, asked
 
     def _step(self, step: int) -> None:
@@ -267,6 +281,15 @@ class Loop:
         for one in self.objectives.values():
             groups.append({"params": list(one.parameters.values()), "lr": one.rate, "weight_decay": 0.0})
         return groups
+
+
+def _kinds(rows: Rows, tasks: Sequence[Task]) -> NDArray[np.intp] | None:
+    """The label of each row by the first task that has any for whole rows, -1 where it is not known."""
+    name = next((task.name for task in tasks if task.kind != "spans"), None)
+    if name is None:
+        return None
+    targets = rows.targets[name]
+    return np.where(np.isnan(targets[:, 0]), -1, np.nan_to_num(targets).argmax(axis=1))
 
 
 def encode(module: nn.Module, backbone: Learner, items: Items) -> Array:

@@ -96,7 +96,7 @@ class Objective(Protocol):
     def asked(self, reading: Reading, prepared: Tensor) -> Asked:
         """Scores of b rows, and what is right of them, where that is known."""
 
-    def loss(self, reading: Reading, asked: Asked) -> Tensor:
+    def loss(self, asked: Asked) -> Tensor:
         """What is made small."""
 
     def learnt(self) -> Learnt:
@@ -143,7 +143,7 @@ class LabelObjective:
         scores = self.config.sharpness * vectors @ prototypes.T + self.parameters["bias"]
         return Asked(scores, targets, len(scores), vectors)
 
-    def loss(self, reading: Reading, asked: Asked) -> Tensor:
+    def loss(self, asked: Asked) -> Tensor:
         """Cross-entropy, and contrast where it is wanted."""
         config = self.config
         loss = label_loss(
@@ -212,7 +212,7 @@ class SpanObjective:
         known = int((prepared != NOT_ASKED).any(dim=1).sum())
         return Asked(scores, one_hot(tags[tags != NOT_ASKED], self._tags).to(scores.dtype), known)
 
-    def loss(self, reading: Reading, asked: Asked) -> Tensor:
+    def loss(self, asked: Asked) -> Tensor:
         """Cross-entropy of the units."""
         even = asked.targets.new_ones(self._tags)
         return label_loss(asked.scores, asked.targets, several=False, smoothing=0.0, weights=even)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
+from huiyi.align.nearest import unit
 from huiyi.errors import DataError
 from huiyi.perceive import BackbonePerceiver, ImagePerceiver, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
@@ -22,7 +23,7 @@ from huiyi.train.fast import Seen
 from huiyi.train.tuning.backbones import Backbone, encoder_module, hears_units, load_backbone, tokenizer_json
 from huiyi.train.tuning.checkpoints import Checkpoints
 from huiyi.train.tuning.export import export
-from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune
+from huiyi.train.tuning.finetune import Epoch, FinetuneConfig, Finetuned, Rows, finetune, suited
 from huiyi.train.tuning.loop import Learner
 from huiyi.train.tuning.methods import METHODS
 from huiyi.train.tuning.propagate import neighbours, propagate, share_that_suits
@@ -123,6 +124,7 @@ class Tuner:
         checkpoints: Where runs keep their epochs, if anywhere.
 
     Attributes:
+        companions: Those of other backbones, which read the unlabelled texts beside it.
         rows_of_evidence: As many folds are left out, one run each, as it takes to have evidence on this many rows.
         most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows.
     """
@@ -140,14 +142,15 @@ class Tuner:
     ) -> None:
         self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
         self.checkpoints = checkpoints
+        self.companions: Sequence[Tuner] = ()
         self._weights: Mapping[str, Tensor] | None = None
         self._passed_on: dict[bytes, Mapping[str, Array]] = {}
         self._spoken = lessons.there
 
     @property
     def usual_rate(self) -> float:
-        """The learning rate that its method takes where none is given."""
-        return METHODS[self.config.method]().learning_rate
+        """The learning rate that it tunes with."""
+        return self.config.rate or METHODS[self.config.method]().learning_rate
 
     def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
         """One that tunes to the same lessons with other options."""
@@ -352,15 +355,16 @@ class Tuner:
         """What the lessons that are taught are, and below them what they pass on to the unlabelled texts.
 
         Which texts mean the same is told by the backbone as it came, beside
-        itself after it was tuned to these lessons alone: that one draws texts
-        of one label together, the other keeps apart what few lessons blur.
+        itself and its ``companions`` after they were tuned to these lessons
+        alone: those draw texts of one label together, the first keeps apart
+        what few lessons blur.
 
         By task of labels, of shape (t + m, k), NaN where nothing is known.
         """
         key = taught.tobytes()
         if key not in self._passed_on:
             vectors = np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
-            near = np.hstack([vectors, self._vectors_of_few(taught)])
+            near = np.hstack([unit(part - part.mean(axis=0)) for part in (vectors, *self._vectors_of_few(taught))])
             found = {}
             for task in self.labels:
                 right = np.full((len(vectors), len(task.labels)), np.nan, dtype=np.float32)
@@ -372,14 +376,15 @@ class Tuner:
             self._passed_on[key] = found
         return self._passed_on[key]
 
-    def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Array:
-        """Unit vectors of these lessons and of the unlabelled texts, by the backbone tuned to these lessons alone."""
+    def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Iterator[Array]:
+        """Unit vectors of these lessons and of the unlabelled texts, by each backbone tuned to these lessons alone."""
         rows = self._rows(taught)
-        config = replace(self.config, epochs=EPOCHS_OF_FEW)
-        what = f"reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
-        tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
-        run = finetune(self._fresh(), rows, self.lessons.tasks, config=config, tick=tick)
-        return run.encode([*rows.texts, *self.lessons.unlabelled], max_tokens=config.max_tokens)
+        config = suited(replace(self.config, epochs=EPOCHS_OF_FEW), len(rows.texts))
+        for reader in (self, *self.companions):
+            what = f"{reader.name}: reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
+            tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
+            run = finetune(reader._fresh(), rows, self.lessons.tasks, config=config, tick=tick)
+            yield run.encode([*rows.texts, *self.lessons.unlabelled], max_tokens=config.max_tokens)
 
     def _with_unlabelled(self, rows: Rows, taught: NDArray[np.bool_]) -> Rows:
         """What is taught, and the unlabelled texts with the labels that the taught ones pass on to them."""
