@@ -1,12 +1,13 @@
 """Batches, losses, label propagation and the run folder."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from huiyi.errors import DataError, OptionError, OutputError
-from huiyi.train.tuning.batches import Tokens
+from huiyi.train.tuning.batches import Tokens, side_by_side
 from huiyi.train.tuning.propagate import PASSED_ON, neighbours, propagate, share_that_suits
 from huiyi.train.tuning.runs import begin, end
 
@@ -98,15 +99,21 @@ def test_two_readings_are_apart_by_the_mean_of_both_divergences(several: bool) -
 
 
 def test_rows_of_a_label_follow_each_other() -> None:
-    from huiyi.train.tuning.batches import side_by_side
-
     kinds = np.random.default_rng(0).integers(7, size=50)
-    batches = list(side_by_side(kinds, 8, np.random.default_rng(1), together=2))
-    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 8, 8, 2]
-    order = np.concatenate(batches)
-    assert sorted(order) == list(range(50)) and (order != np.arange(50)).any()
-    paired = (kinds[order][:-1] == kinds[order][1:]).sum()
-    assert paired >= (np.bincount(kinds) // 2).sum() > (kinds[:-1] == kinds[1:]).sum() + 5
+    groups = side_by_side(kinds, np.random.default_rng(1), together=2)
+    assert sorted(len(group) for group in groups) == [1] * int((np.bincount(kinds) % 2).sum()) + [2] * int(
+        (np.bincount(kinds) // 2).sum()
+    )
+    assert all(len(set(kinds[group])) == 1 for group in groups)
+    tokens = Tokens(Letters(), ["x" * (1 + row % 30) for row in range(50)], max_tokens=40)  # type: ignore[arg-type]
+    batches = list(tokens.shuffled(8, np.random.default_rng(1), groups))
+    assert sorted(map(len, batches)) == [2, 8, 8, 8, 8, 8, 8]
+    order = np.concatenate(batches).tolist()
+    assert sorted(order) == list(range(50)) and order != list(range(50))
+    followed = set(pairwise(order)) | {(second, first) for first, second in pairwise(order)}
+    assert sum(tuple(group) in followed for group in groups if len(group) == 2) >= 15  # a batch may end in between
+    padding = sum(len(batch) * int(tokens.lengths[batch].max()) for batch in batches) / tokens.lengths.sum()
+    assert padding < 1.5
 
 
 def test_labels_pass_on_along_two_arcs() -> None:

@@ -31,8 +31,10 @@ class Items(Protocol):
         """What a backbone is given of some; ``varied`` at random where that teaches what does not matter."""
         ...
 
-    def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """All once, ``rows`` at a time, in random order."""
+    def shuffled(
+        self, rows: int, rng: np.random.Generator, groups: Sequence[NDArray[np.intp]] | None = None
+    ) -> Iterator[NDArray[np.intp]]:
+        """All once, ``rows`` at a time, in random order, those of a group after each other."""
         ...
 
     def by_length(self, rows: int) -> Iterator[NDArray[np.intp]]:
@@ -40,22 +42,19 @@ class Items(Protocol):
         ...
 
 
-def side_by_side(
-    kinds: NDArray[np.intp], rows: int, rng: np.random.Generator, *, together: int
-) -> Iterator[NDArray[np.intp]]:
-    """All once, ``rows`` at a time, in random order but for ``together`` of one kind, which follow each other.
+def side_by_side(kinds: NDArray[np.intp], rng: np.random.Generator, *, together: int) -> list[NDArray[np.intp]]:
+    """Rows in groups of up to ``together`` of one kind, at random.
 
     Example:
         >>> kinds = np.array([0, 1, 0, 1])
-        >>> [kinds[batch].tolist() for batch in side_by_side(kinds, 2, np.random.default_rng(0), together=2)]
-        [[1, 1], [0, 0]]
+        >>> [kinds[group].tolist() for group in side_by_side(kinds, np.random.default_rng(0), together=2)]
+        [[0, 0], [1, 1]]
     """
     groups: list[NDArray[np.intp]] = []
     for kind in np.unique(kinds):
         alike = rng.permutation(np.flatnonzero(kinds == kind))
         groups += [alike[start : start + together] for start in range(0, len(alike), together)]
-    order = np.concatenate([groups[place] for place in rng.permutation(len(groups))])
-    yield from (order[start : start + rows] for start in range(0, len(order), rows))
+    return groups
 
 
 class Tokens:
@@ -115,14 +114,16 @@ class Tokens:
                 given[CASE][place, : self.lengths[row]] = self._cases[row]
         return {name: torch.from_numpy(values).to(device()) for name, values in given.items()}
 
-    def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """All texts once, ``rows`` at a time, those of like length together, in random order."""
-        order = rng.permutation(len(self.ids))
-        size = rows * BATCHES_A_BUCKET
+    def shuffled(
+        self, rows: int, rng: np.random.Generator, groups: Sequence[NDArray[np.intp]] | None = None
+    ) -> Iterator[NDArray[np.intp]]:
+        """All texts once, ``rows`` at a time, groups of like length together, in random order. See ``Items``."""
+        groups = list(np.arange(len(self))[:, None]) if groups is None else groups
+        order = [groups[place] for place in rng.permutation(len(groups))]
+        size = rows * BATCHES_A_BUCKET // max(1, len(order[0]))
         batches: list[NDArray[np.intp]] = []
         for start in range(0, len(order), size):
-            bucket = order[start : start + size]
-            bucket = bucket[np.argsort(self.lengths[bucket], kind="stable")]
+            bucket = np.concatenate(sorted(order[start : start + size], key=lambda group: self.lengths[group].max()))
             batches += [bucket[i : i + rows] for i in range(0, len(bucket), rows)]
         for place in rng.permutation(len(batches)):
             yield batches[place]

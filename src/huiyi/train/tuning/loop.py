@@ -229,9 +229,8 @@ class Loop:
 
     def _order(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
         """All rows once, batch by batch."""
-        if self._kinds is None:
-            return self._items.shuffled(self.config.batch_rows, rng)
-        return side_by_side(self._kinds, self.config.batch_rows, rng, together=self.config.together)
+        groups = None if self._kinds is None else side_by_side(self._kinds, rng, together=self.config.together)
+        return self._items.shuffled(self.config.batch_rows, rng, groups)
 
     def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
         """The loss of some rows, each task by the share of them that it knows, and what was asked."""

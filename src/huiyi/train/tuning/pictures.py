@@ -81,9 +81,12 @@ class Squares:
         given = torch.from_numpy(np.stack(squares))
         return {INPUT: (_varied(given) if varied else given).to(device())}
 
-    def shuffled(self, rows: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-        """All once, ``rows`` at a time, in random order."""
-        order = rng.permutation(len(self))
+    def shuffled(
+        self, rows: int, rng: np.random.Generator, groups: Sequence[NDArray[np.intp]] | None = None
+    ) -> Iterator[NDArray[np.intp]]:
+        """All once, ``rows`` at a time, in random order. See ``Items``."""
+        groups = list(np.arange(len(self))[:, None]) if groups is None else groups
+        order = np.concatenate([groups[place] for place in rng.permutation(len(groups))])
         yield from (order[start : start + rows] for start in range(0, len(order), rows))
 
     def by_length(self, rows: int) -> Iterator[NDArray[np.intp]]:

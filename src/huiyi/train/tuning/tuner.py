@@ -44,8 +44,8 @@ MOST_UNLABELLED = 20_000
 FIRST_GUESS = 2.0
 """What log-odds count in the first guess of unlabelled texts: heads of few rows are too unsure of themselves."""
 
-EPOCHS_OF_FEW = 5
-"""Epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
+EPOCHS_OF_LABELLED = 5
+"""Most epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
 
 PARITY_ROWS = 300
 """Rows on which an exported backbone must agree with the one in torch."""
@@ -379,7 +379,7 @@ class Tuner:
     def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Iterator[Array]:
         """Unit vectors of these lessons and of the unlabelled texts, by each backbone tuned to these lessons alone."""
         rows = self._rows(taught)
-        config = suited(replace(self.config, epochs=EPOCHS_OF_FEW), len(rows.texts))
+        config = suited(replace(self.config, epochs=EPOCHS_OF_LABELLED), len(rows.texts))
         for reader in (self, *self.companions):
             what = f"{reader.name}: reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
             tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
