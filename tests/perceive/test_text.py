@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from huiyi.errors import DataError, OptionError
 from huiyi.perceive import TextPerceiver, said_before
@@ -66,6 +68,19 @@ def test_pieces_lose_nothing(text: str) -> None:
     pieces = _pieces(text)
     assert "".join(pieces) == text
     assert max(map(len, pieces)) <= 2_000
+
+
+@given(st.text(max_size=60))
+@example("a  b")
+@example("▁ a▁▁b ")
+@example(" \t\n ")
+@example("ﬁne ① 我的卡丢了 lost, my 🙂🙂 card")
+def test_words_cut_once_are_cut_as_the_whole_text_is(text: str) -> None:
+    tool = encoder(NAME)
+    assert isinstance(tool, UniversalSentenceEncoder)
+    tool.encode(["a"])
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    assert tool._ids(text) == tool._tokenizer._encode_one(text)
 
 
 def test_other_weights_are_refused() -> None:

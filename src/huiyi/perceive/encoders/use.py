@@ -14,8 +14,9 @@ Source:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -38,8 +39,10 @@ WINDOW_TOKENS = 256  # a longer text is the mean of its windows
 PIECE_CHARACTERS = 2_000  # the tokenizer reads a long text piece by piece, cut at white space where there is some
 MOST_WINDOWS = 128  # at once; only a long text has more
 BATCHES_AT_ONCE = 64  # are cut into tokens before the first of them is encoded
+WORDS_KEPT = 20_000  # whose tokens are remembered
 BATCH_TOKENS = 512  # keeps the working set near the size of a processor's cache
 
+_WORDS = re.compile("▁+[^▁]*|[^▁]+")  # as the tokenizer writes spaces
 _CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
 _EMBEDDING = 512
 _BRANCH = 256
@@ -83,6 +86,7 @@ class UniversalSentenceEncoder:
         """
         if self._weights is None:
             self._tokenizer, self._weights = _tokenizer(), _load()
+            self._cut = lru_cache(WORDS_KEPT)(self._tokenizer._viterbi)
         vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
         batches = self._batches(texts)
         while some := list(islice(batches, BATCHES_AT_ONCE)):
@@ -130,10 +134,15 @@ class UniversalSentenceEncoder:
         text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
         begin, end = self._tokenizer._bos_id, self._tokenizer._eos_id
         if len(text) <= PIECE_CHARACTERS:
-            ids = self._tokenizer._encode_one(text)
+            ids = self._ids(text)
         else:
-            ids = [token for piece in _pieces(text) for token in self._tokenizer._encode_one(piece)]
+            ids = [token for piece in _pieces(text) for token in self._ids(piece)]
         return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
+
+    def _ids(self, text: str) -> list[int]:
+        """Token ids of a text. No token reaches over a space, so what stands between two is cut once for all texts."""
+        spaced = self._tokenizer._normalizer.normalize(text)
+        return [token for word in _WORDS.findall(spaced) for token in self._cut(word)] or [self._tokenizer._unk_id]
 
     def _forward(self, windows: list[list[int]]) -> Array:
         """Encode token windows, laid end to end as one batch of rows, to shape (windows, 1792)."""
