@@ -59,7 +59,7 @@ class After:
         """
         shared: Trees | None = None
         if suits_trees(design) and len(design) <= MOST_SHARED:
-            shared = Trees(self.rng)
+            shared = Trees(self.rng, len(design))
             joined = self._with_action(design, codes)
             told = shared.choose(joined, values, parts_of(len(codes), 2, self.rng, codes=codes, groups=groups))
             shared.fit(joined, values)

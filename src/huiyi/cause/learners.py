@@ -123,7 +123,7 @@ class Mean:
             for name, basis in (*_lines(design), *_likenesses(chosen, design, self.rng))
         }
         if suits_trees(design):
-            asked["trees"] = Trees(self.rng)
+            asked["trees"] = Trees(self.rng, len(design))
         columns = [learner.choose(chosen, told, parts) for learner in asked.values()]
         columns += [said[some] for _, said in beside.values()]
         weights = self._weights(np.stack(columns, axis=1) - self.constant, told - self.constant).tolist()
@@ -194,7 +194,7 @@ class Shares:
         for name, basis in _likenesses(chosen, design, self.rng):
             asked[name] = _Indicators(basis, self.actions, self.rng)
         if suits_trees(design):
-            asked["trees"] = _Forks(self.actions, self.rng)
+            asked["trees"] = _Forks(self.actions, self.rng, len(design))
         columns = [np.tile(self.constant, (len(some), 1))]
         columns += [learner.choose(chosen, told, parts) for learner in asked.values()]
         weights = _mixture(np.stack([column[np.arange(len(some)), told] for column in columns], axis=1))
@@ -450,10 +450,16 @@ def _halves(parts: NDArray[np.intp]) -> Iterator[NDArray[np.bool_]]:
 
 
 class Trees:
-    """Boosted trees for a number."""
+    """Boosted trees for a number.
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    Args:
+        rng: Draws the rows that tell when to stop.
+        rows: So many they will be fitted to; those that are chosen by grow alike.
+    """
+
+    def __init__(self, rng: np.random.Generator, rows: int) -> None:
         self.rng = rng
+        self.rows = rows
 
     def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
         """What trees of one half say of the other, shape (n,)."""
@@ -473,15 +479,16 @@ class Trees:
     def _fitted(self, rows: Numbers, targets: NDArray[Any]) -> Any:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        return HistGradientBoostingRegressor(**_growing(len(targets), self.rng)).fit(rows, targets)
+        return HistGradientBoostingRegressor(**_growing(self.rows, len(targets), self.rng)).fit(rows, targets)
 
 
 class _Forks:
-    """Boosted trees for the probabilities of actions."""
+    """Boosted trees for the probabilities of actions. See ``Trees``."""
 
-    def __init__(self, actions: int, rng: np.random.Generator) -> None:
+    def __init__(self, actions: int, rng: np.random.Generator, rows: int) -> None:
         self.actions = actions
         self.rng = rng
+        self.rows = rows
 
     def choose(self, design: Design, targets: NDArray[Any], parts: NDArray[np.intp]) -> Numbers:
         told = np.empty((len(targets), self.actions))
@@ -503,11 +510,13 @@ class _Forks:
             return _Always(int(targets[0]))
         # Early stopping deals the rare to both sides, so it needs two rows of each action.
         stops = bool(np.bincount(targets)[np.unique(targets)].min() >= 10)
-        return HistGradientBoostingClassifier(**_growing(len(targets), self.rng, stops=stops)).fit(rows, targets)
+        return HistGradientBoostingClassifier(**_growing(self.rows, len(targets), self.rng, stops=stops)).fit(
+            rows, targets
+        )
 
 
-def _growing(n: int, rng: np.random.Generator, *, stops: bool = True) -> dict[str, Any]:
-    """Options of trees for n rows."""
+def _growing(n: int, seen: int, rng: np.random.Generator, *, stops: bool = True) -> dict[str, Any]:
+    """Options of trees for n rows, of which so many are seen."""
     pace, leaves, least = next(rest for most, *rest in _PACES if n < most)
     return {
         "learning_rate": pace,
@@ -516,7 +525,7 @@ def _growing(n: int, rng: np.random.Generator, *, stops: bool = True) -> dict[st
         "min_samples_leaf": least,
         "early_stopping": stops,
         "n_iter_no_change": 30 if n < 20_000 else 10,
-        "validation_fraction": min(0.15, 10_000 / n),
+        "validation_fraction": min(0.15, 10_000 / seen),
         "random_state": int(rng.integers(2**31)),
     }
 
