@@ -41,7 +41,7 @@ _CHUNK = 1 << 20
 _LONGEST_LINE = 10_000_000
 _LONGEST_ENTITY = 300
 _ENTITY = re.compile(rb"""<!ENTITY\s{1,20}[\w.\-]{1,60}\s{1,20}("[^"&%<]{0,100}"|'[^'&%<]{0,100}')\s{0,20}>""")
-_CACHED = 1 << 18
+_CACHED = 1 << 19
 _SOURCE = f"{BASE}source:"
 
 
@@ -225,17 +225,20 @@ def _triples(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[st
     weighted = columns.index("weight") if "weight" in columns else None
     nodes: dict[str, tuple[Any, str]] = {}  # each name as a term, and as it is written
     make = ox.Quad
+    known = nodes.get
+
+    def met(line: int, cells: list[str], place: int) -> tuple[Any, str]:
+        """A name that was not there yet."""
+        if len(nodes) > _CACHED:
+            nodes.clear()
+        node = _node(name, line, cells[place], columns[place])
+        nodes[cells[place]] = found = node, f"<{node.value}>"
+        return found
+
     for line, cells in lines:
-        try:
-            head, relation, tail = nodes[cells[first]], nodes[cells[second]], nodes[cells[third]]
-        except KeyError:
-            if len(nodes) > _CACHED:
-                nodes.clear()
-            for place in places:
-                if cells[place] not in nodes:
-                    node = _node(name, line, cells[place], columns[place])
-                    nodes[cells[place]] = node, str(node)
-            head, relation, tail = nodes[cells[first]], nodes[cells[second]], nodes[cells[third]]
+        head = known(cells[first]) or met(line, cells, first)
+        relation = known(cells[second]) or met(line, cells, second)
+        tail = known(cells[third]) or met(line, cells, third)
         quad = make(head[0], relation[0], tail[0], home) if home else make(head[0], relation[0], tail[0])
         weight = 1.0 if weighted is None else _weight(name, line, cells[weighted])
         yield Row(quad, name, line, weight, digest(head[1], relation[1], tail[1]))
