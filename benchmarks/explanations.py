@@ -31,9 +31,10 @@ from huiyi.errors import HuiyiError
 from huiyi.evaluate import audit
 from huiyi.explain import Attribution, Game, attribute, faithfulness, likeness, units_of
 from huiyi.explaining import REFIT_ROWS
+from huiyi.explanation import Explanation
 from huiyi.perceive import PICTURES
 from huiyi.perceive import altered as altering
-from huiyi.values import Explanation, Record
+from huiyi.values import Record
 
 MASK = "[MASK]"
 FEWER = 12  # the same of models that are trained many times

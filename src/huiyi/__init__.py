@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from huiyi.evaluate import Evaluation as Evaluation
     from huiyi.evaluate import evaluate as evaluate
     from huiyi.explain import explain as explain
+    from huiyi.explanation import Explanation as Explanation
     from huiyi.pipeline import Model as Model
     from huiyi.pipeline import load as load
     from huiyi.train import TrainConfig as TrainConfig
     from huiyi.train import train as train
     from huiyi.values import Decision as Decision
-    from huiyi.values import Explanation as Explanation
     from huiyi.values import Label as Label
     from huiyi.values import Record as Record
     from huiyi.values import Task as Task
@@ -36,7 +36,7 @@ _HOMES = {
     "Columns": "data",
     "Decision": "values",
     "Evaluation": "evaluate",
-    "Explanation": "values",
+    "Explanation": "explanation",
     "HuiyiError": "errors",
     "InputError": "errors",
     "Label": "values",

@@ -24,20 +24,9 @@ from huiyi.explain import (
     nearest_examples,
     shapley,
 )
+from huiyi.explanation import Example, Explanation, Relabelling
 from huiyi.perceive import Perception, pieces
-from huiyi.values import (
-    Context,
-    Decision,
-    Example,
-    Explanation,
-    Inference,
-    Intents,
-    Record,
-    Relabelling,
-    Task,
-    is_blank,
-    source_of,
-)
+from huiyi.values import Context, Decision, Inference, Intents, Record, Task, is_blank, source_of
 from huiyi.weighing import Beside, Turns
 
 if TYPE_CHECKING:

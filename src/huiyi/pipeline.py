@@ -18,21 +18,12 @@ from huiyi.data.columns import listed
 from huiyi.decide import SCOPE_LEVEL, Decider, Promise, language_of
 from huiyi.errors import DataError, OptionError, did_you_mean
 from huiyi.explaining import Explainer
+from huiyi.explanation import Explanation
 from huiyi.perceive import Perception
 from huiyi.reason import Proof, Reasoner
 from huiyi.reason.facts import written
 from huiyi.storage import MANIFEST, read_folder, write_folder
-from huiyi.values import (
-    Context,
-    Decision,
-    Explanation,
-    Inference,
-    Intents,
-    Record,
-    Span,
-    Task,
-    Turn,
-)
+from huiyi.values import Context, Decision, Inference, Intents, Record, Span, Task, Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from huiyi.explain import METHODS, MOST_STRETCHES, deadline, explain_fields, explain_regions, explain_stretches
+from huiyi.explanation import Entry, Region, Stretch, Weighed
 from huiyi.perceive import PICTURES, RECORDINGS, Altered, Perception, is_missing, stretches_of
-from huiyi.values import Context, Entry, Region, Stretch, Weighed
+from huiyi.values import Context
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,23 +11,19 @@ import pytest
 
 from huiyi import Explanation, Model
 from huiyi.evaluate import for_agent, for_person, write_explanation
-from huiyi.values import (
+from huiyi.explanation import (
     Change,
     Counterfactual,
-    Decision,
     Entry,
     Example,
     Faithfulness,
-    Media,
-    Question,
-    Reading,
-    Record,
     Region,
     Relabelling,
     Stretch,
     Weighed,
     Word,
 )
+from huiyi.values import Decision, Media, Question, Reading, Record
 
 TEXT = "My <b>card</b> was stolen, not lost"
 

@@ -11,7 +11,8 @@ import pytest
 import huiyi
 from huiyi import Model, Record
 from huiyi.explain import Corpus, Search, units_of
-from huiyi.values import Change, Decision
+from huiyi.explanation import Change
+from huiyi.values import Decision
 
 NAMES = ("delay", "loss", "theft")
 CORPUS = Corpus(

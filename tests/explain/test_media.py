@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from huiyi.explain.media import CUT, explain_regions, explain_stretches, grid
-from huiyi.values import Region, Stretch
+from huiyi.explanation import Region, Stretch
 
 
 def area(regions: Sequence[Region]) -> float:

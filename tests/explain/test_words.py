@@ -12,7 +12,7 @@ import pytest
 from huiyi.errors import OptionError
 from huiyi.explain.parts import deadline
 from huiyi.explain.words import MOST_UNITS, explain_words
-from huiyi.values import Faithfulness
+from huiyi.explanation import Faithfulness
 
 
 def worth(texts: Sequence[str]) -> Any:

@@ -18,8 +18,9 @@ from huiyi.evaluate.wording import wording
 from huiyi.storage import write_page
 
 if TYPE_CHECKING:
+    from huiyi.explanation import Counterfactual, Example, Explanation, Faithfulness, Weighed, Word
     from huiyi.pipeline import Model
-    from huiyi.values import Counterfactual, Decision, Example, Explanation, Faithfulness, Record, Weighed, Word
+    from huiyi.values import Decision, Record
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _MOST_WORDS = 12

@@ -14,9 +14,10 @@ from huiyi.reason.request import FORM, MENTIONS, OCR, REPLY, REQUEST, SPEECH, TE
 from huiyi.values import spelt
 
 if TYPE_CHECKING:
+    from huiyi.explanation import Explanation, Word
     from huiyi.pipeline import Model
     from huiyi.reason import Step, Wording
-    from huiyi.values import Decision, Explanation, Word
+    from huiyi.values import Decision
 
 _MOST_INTENTS = 4
 _QUOTED = re.compile(r"^([^:]+): “(.*)”$", re.DOTALL)

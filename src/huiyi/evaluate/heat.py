@@ -14,7 +14,8 @@ from huiyi.errors import InputError
 from huiyi.evaluate.thumbnails import small_copy
 
 if TYPE_CHECKING:
-    from huiyi.values import Media, Region, Stretch
+    from huiyi.explanation import Region, Stretch
+    from huiyi.values import Media
 
 SIDE = 480
 """Of a picture, in pixels at most."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from huiyi.evaluate.markup import Column, isolated, section, table
 
 if TYPE_CHECKING:
-    from huiyi.values import Explanation
+    from huiyi.explanation import Explanation
 
 _SAID = {
     "en": {

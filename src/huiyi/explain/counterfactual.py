@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from huiyi.explain.units import Cut, Unit, units_of, without
-from huiyi.values import Change, Counterfactual, Decision
+from huiyi.explanation import Change, Counterfactual
+from huiyi.values import Decision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

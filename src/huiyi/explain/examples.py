@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from huiyi.values import Example, Record
+from huiyi.explanation import Example
+from huiyi.values import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

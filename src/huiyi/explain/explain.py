@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from huiyi.values import Explanation, Record
+from huiyi.explanation import Explanation
+from huiyi.values import Record
 
 
 class Explains(Protocol):

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from huiyi.explain.parts import Parts
-from huiyi.values import Faithfulness
+from huiyi.explanation import Faithfulness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from huiyi.explain.faithfulness import faithfulness
 from huiyi.explain.parts import Numbered, Parts, WorthWithout
 from huiyi.explain.signals import shapley
 from huiyi.explain.tokens import METHODS, Weights, attribute
-from huiyi.values import Entry, Weighed
+from huiyi.explanation import Entry, Weighed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

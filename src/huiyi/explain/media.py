@@ -22,7 +22,7 @@ import numpy as np
 from huiyi.explain.faithfulness import faithfulness
 from huiyi.explain.parts import Numbered
 from huiyi.explain.tokens import attribute
-from huiyi.values import Region, Stretch, Weighed
+from huiyi.explanation import Region, Stretch, Weighed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from huiyi.explain.faithfulness import faithfulness
 from huiyi.explain.gradients import BACKBONE_METHODS
 from huiyi.explain.tokens import METHODS, Game, Weights, Worth, attribute
 from huiyi.explain.units import Cut, phrases, units_of
-from huiyi.values import Explanation, Word
+from huiyi.explanation import Explanation, Word
 
 MOST_UNITS = 60
 """Of a text of more words than this, phrases of several words are weighed."""
