@@ -231,6 +231,7 @@ def test_methods_of_econml_find_the_effect_too(method: str) -> None:
     assert one.method == method
     assert one.estimate.value == pytest.approx(1.5, abs=0.5)
     assert np.isfinite(one.estimate.low) == (method in ("forest", "dr-learner"))
+    assert any("econml" in notice for notice in one.notices) == (method != "dr-learner")
     assert all(part.estimate is not None for part in found.by_segment)
 
 

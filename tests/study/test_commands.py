@@ -129,3 +129,7 @@ def test_discover_writes_a_graph_that_effect_reads(monkeypatch, capsys, log, tmp
     assert "no more than that" in capsys.readouterr().out
     assert (tmp_path / "graph.svg").read_text("utf-8").startswith("<svg")
     assert run(monkeypatch, "effect", log, *ASKED, "--causal-model", graph, "--no-attempts") == 0
+    graph.write_text(graph.read_text("utf-8") + "# seen by a doctor\n", "utf-8")
+    assert run(monkeypatch, "discover", log, *ASKED, "--out", graph, "--resamples", "3") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert graph.read_text("utf-8").endswith("# seen by a doctor\n")

@@ -30,11 +30,13 @@ class Borrowed:
         model: The estimator.
         rows: What was held equal, shape (n, d).
         tells_errors: Whether it makes intervals.
+        notices: What to know of them.
     """
 
     model: Any
     rows: Numbers
     tells_errors: bool
+    notices: tuple[str, ...]
 
     def effects(self, rows: Numbers) -> Numbers:
         """The effect in each row, shape (m,)."""
@@ -70,7 +72,7 @@ def fitted(method: str, outcomes: Numbers, got: NDArray[np.bool_], rows: Numbers
         raise MissingExtraError("Causal forests and meta-learners", extra="cause") from error
     model = METHODS[method](seed)
     model.fit(outcomes, got.astype(int), X=rows)
-    return Borrowed(model, rows, tells_errors=method in _TELL_ERRORS)
+    return Borrowed(model, rows, tells_errors=method in _TELL_ERRORS, notices=_notices(method))
 
 
 def _regressor(seed: int) -> Any:
@@ -120,3 +122,12 @@ METHODS: Mapping[str, Callable[[int], Any]] = MappingProxyType(
 """What makes an estimator of econml with a seed, by name."""
 
 _TELL_ERRORS = frozenset({"forest", "dr-learner"})
+
+
+def _notices(method: str) -> tuple[str, ...]:
+    """What to know of its intervals."""
+    if method not in _TELL_ERRORS:
+        return (f"The {method} of econml tells no interval.",)
+    if method == "forest":
+        return ("The forest of econml bounds the error of a mean by that of single rows: intervals are too wide.",)
+    return ()

@@ -265,8 +265,7 @@ class Comparing:
                 if self.estimand == "ATT":
                     rows = rows[actions.are(cell.pair[0])[rows]]
                 model = models[cell.pair]
-                silent = () if model.tells_errors else (f"The {self.method} of econml tells no interval.",)
-                noted = replace(cell, notices=(*cell.notices, *silent))
+                noted = replace(cell, notices=(*cell.notices, *model.notices))
                 effects.append(self._effect(noted, model.estimate(rows, self.level, looked), len(rows)))
             told.append(tuple(effects))
         return Effects(told[0], told[1], self._widened(sum(not cell.refused for cell in parts)))

@@ -257,8 +257,10 @@ def discover(
     from huiyi.cause.model import Role
     from huiyi.cause.notation import as_yaml
     from huiyi.evaluate import suggestion_in_words, suggestion_json
-    from huiyi.storage import write_page
+    from huiyi.storage import check_free, write_page
 
+    if out is not None:
+        check_free(out)  # it may have been edited since
     language = asked_language(lang)
     with progress_bars() as progress:
         log = _log(
