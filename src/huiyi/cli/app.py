@@ -53,7 +53,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows a question mark
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="huiyi", standalone_mode=False)
         if code == _STOPPED:
             raise KeyboardInterrupt
         if code:
