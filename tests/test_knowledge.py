@@ -339,6 +339,17 @@ def test_asking_ends(knowing: Model) -> None:
         assert decision.action == ("see_doctor" if label == "flu" else "isolate")
 
 
+def test_replies_alone_are_enough(knowing: Model) -> None:
+    """Nothing is perceived of a record without a text; what was replied is known all the same."""
+    replies = {finding: "yes" if finding in SAYS["measles"] else "no" for said in SAYS.values() for finding in said}
+    known = set(knowing.reasoner.beliefs["illness"].evidence.findings.names) if knowing.reasoner else set()
+    told = Record(answers={finding: reply for finding, reply in replies.items() if finding in known})
+    decision = knowing.decide(told, prove=True)
+    assert (decision.kind, decision.label, decision.action) == ("act", "measles", "isolate")
+    assert knowing.replay(told, decision) == ()
+    assert knowing.decide(Record()).kind == "decline"
+
+
 def test_who_knows_nothing_is_not_asked_for_ever(knowing: Model) -> None:
     record = Record(text="hello i have fever")
     for _ in range(30):

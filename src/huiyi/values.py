@@ -294,7 +294,8 @@ class Intents:
             For ``spans`` there is one column: that the row's spans are all right.
         in_scope: Shape (n,), 0 to 1: the share of in-scope rows, held out from
             what was trained, that looked at most as familiar as this one. 0.05 means that only one
-            in-scope row in twenty looks as strange; 0, that nothing of the record was perceived.
+            in-scope row in twenty looks as strange; 0, that nothing of the record was perceived,
+            nor is anything known of it.
         spans: For ``spans``: what was found in each record.
     """
 

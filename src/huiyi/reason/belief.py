@@ -90,6 +90,10 @@ class Belief:
             revised[np.ix_(rows, self.columns)] = found * mass[rows, None]
         return revised
 
+    def speaks(self, states: Sequence[Mapping[str, bool]]) -> NDArray[np.bool_]:
+        """Of which records anything is known that the graph is trusted to speak of, shape (n,)."""
+        return self.evidence.findings.observe(states).says_something & (self.evidence.trust > 0)
+
     def prove(
         self,
         probabilities: Array,

@@ -377,12 +377,17 @@ class Reasoner:
         self.beliefs[task.name] = replace(belief, evidence=fitted)
 
     def revise(self, cases: Sequence[Case], intents: Intents) -> Inference:
-        """The probabilities of labels once it is known what the records say."""
+        """The probabilities of labels once it is known what the records say.
+
+        A record of which nothing was perceived, such as replies alone, is in scope where the graph speaks of it.
+        """
         belief = self.beliefs.get(intents.task.name)
         if belief is None:
             return Inference(intents, intents, cases)
         states = [self._states(case, belief.evidence.findings) for case in cases]
-        return Inference(replace(intents, probabilities=belief.revise(intents.probabilities, states)), intents, cases)
+        in_scope = np.where((intents.in_scope == 0) & belief.speaks(states), 1.0, intents.in_scope)
+        revised = replace(intents, probabilities=belief.revise(intents.probabilities, states), in_scope=in_scope)
+        return Inference(revised, intents, cases)
 
     def ask(self, inference: Inference, row: int, decision: Decision, language: Language) -> Question | None:
         """The question about a finding that tells more than the one about labels, where there is one.
