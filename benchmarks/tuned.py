@@ -16,6 +16,7 @@ import numpy as np
 from harness import Pair, clocked, in_scope, load, one_pass, run_cases, told
 
 import huiyi
+from huiyi.train.tuning.device import device
 from huiyi.values import Record
 
 KEPT = ("ece", "oos_auroc", "oos_f1", "act_error", "act_rate", "oos_act_rate", "ms_per_record_p50")
@@ -61,7 +62,7 @@ CASES: dict[str, Callable[[], Case]] = {
 def measured(make: Callable[[], Case]) -> dict[str, Any]:
     """One row of the table."""
     case = make()
-    row: dict[str, Any] = {"rows": len(case.train)}
+    row: dict[str, Any] = {"rows": len(case.train), "device": device().type}
     right = {}
     for effort in ("fast", "tuned"):
         extra = {}
