@@ -8,9 +8,11 @@ from scipy.sparse import csr_array
 
 from huiyi.align import FittedHead, LogisticHead, SvmHead
 from huiyi.perceive import Perception
-from huiyi.train.config import Session
+from huiyi.train.config import Session, TrainConfig
 from huiyi.train.fast import Seen
+from huiyi.train.tuned import _companions
 from huiyi.train.tuning import tuner
+from huiyi.train.tuning.backbones import E5, MINILM
 from huiyi.train.tuning.finetune import FinetuneConfig
 from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
@@ -33,6 +35,15 @@ class Untaught(Tuner):
 
     def _vectors_of_few(self, taught: np.ndarray) -> Iterator[np.ndarray]:
         yield np.vstack([self._lesson_vectors[taught], self.unlabelled_vectors])
+
+
+def test_a_second_backbone_reads_unlabelled_texts_where_none_is_named() -> None:
+    lessons = Lessons([TASK], ["a"], np.ones(1, dtype=bool), {"intent": np.eye(3, dtype=np.float32)[:1]}, 1, ["b"])
+    first = Tuner(MINILM, "text@intent", lessons, FinetuneConfig(), Session())
+    (other,) = _companions(first, TrainConfig())
+    assert (first.name, other.name) == (MINILM, E5) and other.lessons is lessons
+    assert not _companions(first, TrainConfig(encoder=MINILM))
+    assert not _companions(other, TrainConfig())
 
 
 class Desk:

@@ -36,8 +36,13 @@ if TYPE_CHECKING:
     from huiyi.values import Array
 
 MOST_READ_TWICE = 8_000
+"""Of more rows, reading each twice taught nothing more."""
+
 CONSISTENCY = 4.0
+"""What it counts beside the labels that two readings agree. Half and thrice as much did about as well."""
+
 EPOCHS_OF_FEW = 3
+"""Few rows are soon learnt, and then learnt by heart."""
 
 Epoch = Mapping[str, float]
 """Figures of one epoch: its number, the losses and shares told right, seconds."""
