@@ -13,6 +13,7 @@ import tempfile
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
@@ -20,7 +21,8 @@ from huiyi.errors import DataError, OptionError, OutputError
 from huiyi.reason.facts import UNNAMED, Fact, Given, Key, Statements, Value, checked, normalised, written
 from huiyi.reason.ledger import Ledger, Page, digest
 from huiyi.reason.names import ALIAS, BASE, LABEL, TYPE, iri_of, name_of
-from huiyi.reason.reading import Row, ending, rows
+from huiyi.reason.reading import Row, Written, ending, rows
+from huiyi.reason.stream import Stream
 from huiyi.reason.terms import fact_of, oxigraph, term_of, thing_of, triple_of, value_of_term
 from huiyi.reason.writing import write_rows
 
@@ -156,16 +158,23 @@ class Knowledge:
 
         def noted() -> Iterator[Any]:
             nonlocal count
-            for quad, source, line, weight, digested in read():
-                page = pages.get(source)
+            for one in read():
+                page = pages.get(one.source)
                 if page is None:
-                    page = pages[source] = Page(source)
-                page.note(_digest(quad) if digested is None else digested, line, weight)
+                    page = pages[one.source] = Page(one.source)
+                is_text = type(one) is Written
+                page.note(one.digested if is_text else _digest(one.quad), one.line, one.weight)
                 count += 1
-                yield quad
+                yield one.text if is_text else one.quad
 
         with self._unfinished(empty):
-            self._store.bulk_extend(noted())
+            facts = noted()
+            first = next(facts, None)
+            if isinstance(first, bytes):
+                stream = Stream(chain([first], facts))
+                self._store.bulk_load(input=stream, format=oxigraph().RdfFormat.N_QUADS)
+            elif first is not None:
+                self._store.bulk_extend(chain([first], facts))
             self._relations = None
             for page in pages.values():
                 self._ledger.file(page)

@@ -46,13 +46,22 @@ _SOURCE = f"{BASE}source:"
 
 
 class Row(NamedTuple):
-    """One fact of a file; line 0 where the format tells none. Where its hash is at hand, it comes along."""
+    """One fact of a file; line 0 where the format tells none."""
 
     quad: pyoxigraph.Quad
     source: str
     line: int
     weight: float
-    digested: int | None = None
+
+
+class Written(NamedTuple):
+    """One fact of a table of triples, as a line of N-Quads with its hash: the store reads these in half the time."""
+
+    text: bytes
+    source: str
+    line: int
+    weight: float
+    digested: int
 
 
 def ending(path: Path) -> tuple[str, bool]:
@@ -71,8 +80,8 @@ def ending(path: Path) -> tuple[str, bool]:
     return kind, compressed
 
 
-def rows(path: Path, *, graph: str | None = None) -> Iterator[Row]:
-    """All facts of a file, one after the other.
+def rows(path: Path, *, graph: str | None = None) -> Iterator[Row] | Iterator[Written]:
+    """All facts of a file, one after the other, all in one form.
 
     Args:
         path: The file.
@@ -188,7 +197,7 @@ def _entity(name: str, declared: bytes) -> str:
     )
 
 
-def _table(name: str, stream: IO[bytes], separator: str, home: Any) -> Iterator[Row]:
+def _table(name: str, stream: IO[bytes], separator: str, home: Any) -> Iterator[Row | Written]:
     """The facts of a table, each row of which is a triple, or a thing with its properties."""
     lines = _cells(name, stream, separator)
     _, header = next(lines, (0, []))
@@ -212,36 +221,32 @@ def _table(name: str, stream: IO[bytes], separator: str, home: Any) -> Iterator[
         yield from _properties(name, lines, columns, home)
 
 
-def _triples(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[str], home: Any) -> Iterator[Row]:
+def _triples(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[str], home: Any) -> Iterator[Written]:
     """A fact a row."""
     if extra := [column for column in columns if column not in (*TRIPLE_COLUMNS, "weight")]:
         raise DataError(
             f"{name}, line 1 has a column {extra[0]!r} beside head, relation and tail. "
             "Expected no other than weight: remove it, or make it a relation of its own."
         )
-    ox = oxigraph()
-    places = [columns.index(column) for column in TRIPLE_COLUMNS]
-    first, second, third = places
+    first, second, third = (columns.index(column) for column in TRIPLE_COLUMNS)
     weighted = columns.index("weight") if "weight" in columns else None
-    nodes: dict[str, tuple[Any, str]] = {}  # each name as a term, and as it is written
-    make = ox.Quad
-    known = nodes.get
+    terms: dict[str, str] = {}  # each name as it is written
+    known, end = terms.get, f"{home} .\n" if home else ".\n"
 
-    def met(line: int, cells: list[str], place: int) -> tuple[Any, str]:
+    def met(line: int, cells: list[str], place: int) -> str:
         """A name that was not there yet."""
-        if len(nodes) > _CACHED:
-            nodes.clear()
-        node = _node(name, line, cells[place], columns[place])
-        nodes[cells[place]] = found = node, f"<{node.value}>"
-        return found
+        if len(terms) > _CACHED:
+            terms.clear()
+        terms[cells[place]] = term = str(_node(name, line, cells[place], columns[place]))
+        return term
 
     for line, cells in lines:
         head = known(cells[first]) or met(line, cells, first)
         relation = known(cells[second]) or met(line, cells, second)
         tail = known(cells[third]) or met(line, cells, third)
-        quad = make(head[0], relation[0], tail[0], home) if home else make(head[0], relation[0], tail[0])
         weight = 1.0 if weighted is None else _weight(name, line, cells[weighted])
-        yield Row(quad, name, line, weight, digest(head[1], relation[1], tail[1]))
+        text = f"{head} {relation} {tail} {end}".encode()
+        yield Written(text, name, line, weight, digest(head, relation, tail))
 
 
 def _properties(name: str, lines: Iterator[tuple[int, list[str]]], columns: list[str], home: Any) -> Iterator[Row]:

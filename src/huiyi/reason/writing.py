@@ -38,7 +38,7 @@ def write_rows(rows: Iterator[Row], stream: IO[bytes], kind: str, name: str, *, 
 def _with_sources(rows: Iterator[Row]) -> Iterator[Any]:
     """Quads whose graphs say where they came from, when they have none of their own."""
     ox = oxigraph()
-    for quad, source, line, weight, _ in rows:
+    for quad, source, line, weight in rows:
         yield ox.Quad(*quad.triple, ox.NamedNode(source_iri(source, line, weight))) if source else quad
 
 
@@ -58,7 +58,7 @@ def _table(rows: Iterator[Row], stream: IO[bytes], kind: str, name: str, *, weig
     writer = csv.writer(text, lineterminator="\r\n")  # as RFC 4180 has it; so both characters are quoted in names
     put = writer.writerow if kind == ".csv" else lambda cells: text.write("\t".join(cells) + "\n")
     put(columns)
-    for quad, _, _, weight, _ in rows if weighted else _each_once(rows):
+    for quad, _, _, weight in rows if weighted else _each_once(rows):
         cells = [
             written(value_of_term(quad.subject)),
             name_of(quad.predicate.value),
