@@ -41,9 +41,6 @@ MOST_READ_TWICE = 8_000
 CONSISTENCY = 4.0
 """What it counts beside the labels that two readings agree. Half and thrice as much did about as well."""
 
-EPOCHS_OF_FEW = 3
-"""Few rows are soon learnt, and then learnt by heart."""
-
 Epoch = Mapping[str, float]
 """Figures of one epoch: its number, the losses and shares told right, seconds."""
 
@@ -154,7 +151,7 @@ def suited(config: FinetuneConfig, rows: int) -> FinetuneConfig:
     """Options with what keeps few rows from being learnt by heart.
 
     Each is read twice, with its own dropout, and must be told alike; of very few, rows of one label are also drawn
-    together, and seen less often. Many rows teach as much without it, in half the time.
+    together. Many rows teach as much without it, in half the time.
 
     Args:
         config: The options for many rows.
@@ -164,7 +161,7 @@ def suited(config: FinetuneConfig, rows: int) -> FinetuneConfig:
         return config
     found = replace(config, consistency=CONSISTENCY)
     if rows <= FEW_ROWS:
-        return replace(found, contrast=1.0, together=2, epochs=min(config.epochs, EPOCHS_OF_FEW))
+        return replace(found, contrast=1.0, together=2)
     return replace(found, rate=METHODS[config.method]().learning_rate / 2)
 
 

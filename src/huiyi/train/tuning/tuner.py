@@ -45,7 +45,7 @@ FIRST_GUESS = 2.0
 """What log-odds count in the first guess of unlabelled texts: heads of few rows are too unsure of themselves."""
 
 EPOCHS_OF_LABELLED = 5
-"""Most epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
+"""Epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
 
 PARITY_ROWS = 300
 """Rows on which an exported backbone must agree with the one in torch."""
