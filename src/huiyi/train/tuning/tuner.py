@@ -47,6 +47,9 @@ FIRST_GUESS = 2.0
 EPOCHS_OF_LABELLED = 5
 """Epochs of tuning to the labelled texts alone, before unlabelled ones are read by what that teaches."""
 
+FEWEST_TO_STOP_BY = 300
+"""Fewer held-out rows cannot tell when to stop: it is tuned for all epochs, until the rate has fallen to nothing."""
+
 PARITY_ROWS = 300
 """Rows on which an exported backbone must agree with the one in torch."""
 
@@ -254,6 +257,8 @@ class Tuner:
             enough = evident.sum() >= self.rows_of_evidence or seen >= self.most_rows_seen
             if enough or not len(asked) or not taught.any():
                 break
+            if epochs is None and len(asked) < FEWEST_TO_STOP_BY:
+                epochs = self.config.epochs
             held_out = self._rows(asked) if epochs is None else None
             run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=held_out)
             epochs = epochs or run.epochs
