@@ -40,7 +40,7 @@ def place(region: Region, language: str) -> str:
     """Where the middle of a region lies.
 
     Example:
-        >>> from huiyi.values import Region
+        >>> from huiyi.explanation import Region
         >>> place(Region(0, 0.0, 0.5, 0.25, 0.75, 0.1), "en"), place(Region(0, 0.5, 0.5, 0.625, 0.625, 0.1), "zh")
         ('left', '中间')
     """
@@ -52,7 +52,7 @@ def moment(stretch: Stretch) -> str:
     """From when to when a stretch lasts.
 
     Example:
-        >>> from huiyi.values import Stretch
+        >>> from huiyi.explanation import Stretch
         >>> moment(Stretch(0, 59.04, 61.5, 0.1))
         '0:59.0–1:01.5'
     """

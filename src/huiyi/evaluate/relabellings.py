@@ -37,7 +37,7 @@ def relabelling_in_words(explanation: Explanation, language: str) -> list[str]:
     r"""A line that says what would come of it, and one for each row; nothing where no few rows would change it.
 
     Example:
-        >>> from huiyi.values import Example, Explanation, Relabelling
+        >>> from huiyi.explanation import Example, Explanation, Relabelling
         >>> found = Relabelling("theft", (Example("it was taken", ("loss",), 0.9, 0.2),), 0.7, is_verified=False)
         >>> explained = Explanation("intent", "loss", 0.8, 0.1, (), {}, "chains", 9, True, 0, relabelling=found)
         >>> print(*relabelling_in_words(explained, "en"), sep="\n")
