@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from huiyi.errors import DataError, OptionError, OutputError
-from huiyi.train.tuning.batches import Tokens, side_by_side
+from huiyi.train.tuning.batches import Tokens, grouped
 from huiyi.train.tuning.propagate import PASSED_ON, neighbours, propagate, share_that_suits
 from huiyi.train.tuning.runs import begin, end
 
@@ -100,7 +100,7 @@ def test_two_readings_are_apart_by_the_mean_of_both_divergences(several: bool) -
 
 def test_rows_of_a_label_follow_each_other() -> None:
     kinds = np.random.default_rng(0).integers(7, size=50)
-    groups = side_by_side(kinds, np.random.default_rng(1), together=2)
+    groups = grouped(kinds, np.random.default_rng(1), together=2)
     assert sorted(len(group) for group in groups) == [1] * int((np.bincount(kinds) % 2).sum()) + [2] * int(
         (np.bincount(kinds) // 2).sum()
     )

@@ -13,7 +13,7 @@ from huiyi.train.fast import Seen
 from huiyi.train.tuned import _companions
 from huiyi.train.tuning import tuner
 from huiyi.train.tuning.backbones import E5, MINILM
-from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned
 from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
 from huiyi.values import Context, Label, Record, Task
@@ -44,6 +44,24 @@ def test_a_second_backbone_reads_unlabelled_texts_where_none_is_named() -> None:
     assert (first.name, other.name) == (MINILM, E5) and other.lessons is lessons
     assert not _companions(first, TrainConfig(encoder=MINILM))
     assert not _companions(other, TrainConfig())
+
+
+class AskedError(Exception):
+    """What a run was asked for."""
+
+
+@pytest.mark.parametrize(("rows", "stops_early"), [(598, False), (600, True)])
+def test_few_held_out_rows_do_not_tell_when_to_stop(rows: int, stops_early: bool) -> None:
+    class Noting(Tuner):
+        def run(self, what: str, taught: np.ndarray, **asked: object) -> Finetuned:
+            raise AskedError(asked["stop_after"], asked["told"] is not None)
+
+    targets = {"intent": np.eye(3, dtype=np.float32)[np.arange(rows) % 3]}
+    lessons = Lessons([TASK], ["a"] * rows, np.ones(rows, dtype=bool), targets, rows, [])
+    noting = Noting(MINILM, "text@intent", lessons, FinetuneConfig(epochs=4), Session())
+    with pytest.raises(AskedError) as found:
+        noting.evidence(np.arange(rows) % 2)
+    assert found.value.args == ((None, True) if stops_early else (4, False))
 
 
 class Desk:

@@ -42,12 +42,12 @@ class Items(Protocol):
         ...
 
 
-def side_by_side(kinds: NDArray[np.intp], rng: np.random.Generator, *, together: int) -> list[NDArray[np.intp]]:
+def grouped(kinds: NDArray[np.intp], rng: np.random.Generator, *, together: int) -> list[NDArray[np.intp]]:
     """Rows in groups of up to ``together`` of one kind, at random.
 
     Example:
         >>> kinds = np.array([0, 1, 0, 1])
-        >>> [kinds[group].tolist() for group in side_by_side(kinds, np.random.default_rng(0), together=2)]
+        >>> [kinds[group].tolist() for group in grouped(kinds, np.random.default_rng(0), together=2)]
         [[0, 0], [1, 1]]
     """
     groups: list[NDArray[np.intp]] = []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.train.tuning.batches import Items, Tokens, side_by_side
+from huiyi.train.tuning.batches import Items, Tokens, grouped
 from huiyi.train.tuning.losses import divergence
 from huiyi.train.tuning.objectives import Asked, Learnt, Objective, Reading, measured, objective_of, told_right
 from huiyi.values import Ragged, Task
@@ -229,7 +229,7 @@ class Loop:
 
     def _order(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
         """All rows once, batch by batch."""
-        groups = None if self._kinds is None else side_by_side(self._kinds, rng, together=self.config.together)
+        groups = None if self._kinds is None else grouped(self._kinds, rng, together=self.config.together)
         return self._items.shuffled(self.config.batch_rows, rng, groups)
 
     def _loss(self, rows: Any) -> tuple[Tensor, dict[str, Asked]]:
