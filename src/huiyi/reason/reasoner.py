@@ -385,7 +385,8 @@ class Reasoner:
         if belief is None:
             return Inference(intents, intents, cases)
         states = [self._states(case, belief.evidence.findings) for case in cases]
-        in_scope = np.where((intents.in_scope == 0) & belief.speaks(states), 1.0, intents.in_scope)
+        silent, in_scope = np.flatnonzero(intents.in_scope == 0), np.array(intents.in_scope)
+        in_scope[silent] = belief.speaks([states[row] for row in silent])
         revised = replace(intents, probabilities=belief.revise(intents.probabilities, states), in_scope=in_scope)
         return Inference(revised, intents, cases)
 

@@ -120,7 +120,7 @@ class Tokens:
         """All texts once, ``rows`` at a time, groups of like length together, in random order. See ``Items``."""
         groups = list(np.arange(len(self))[:, None]) if groups is None else groups
         order = [groups[place] for place in rng.permutation(len(groups))]
-        size = rows * BATCHES_A_BUCKET // max(1, len(order[0]))
+        size = max(1, rows * BATCHES_A_BUCKET * len(groups) // max(1, len(self)))  # groups of so many rows
         batches: list[NDArray[np.intp]] = []
         for start in range(0, len(order), size):
             bucket = np.concatenate(sorted(order[start : start + size], key=lambda group: self.lengths[group].max()))
