@@ -71,6 +71,11 @@ def run_cases(
         publish(name, [known[case] for case in cases if case in known], asked.out)
 
 
+def kept(data: str, effort: str) -> Path:
+    """Where a trained model is kept for other benchmarks."""
+    return HERE / ".models" / f"{data}-{effort}"
+
+
 @contextmanager
 def clocked() -> Iterator[dict[str, int]]:
     """Seconds, and processor seconds, of what is done inside; they are there when it is done."""
@@ -88,7 +93,7 @@ def one_pass(texts: Sequence[str], *, max_tokens: int = 128) -> float:
     from huiyi.train.tuning.loop import encode
 
     backbone = load_backbone(MINILM)
-    tokens = Tokens(backbone.tokenizer, texts, max_tokens=max_tokens)
+    tokens = Tokens.cut(backbone.tokenizer, texts, max_tokens=max_tokens)
     started = time.process_time()
     encode(backbone.module, backbone, tokens)
     return time.process_time() - started

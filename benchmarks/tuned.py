@@ -7,13 +7,14 @@ Run it in an environment with the extra ``tune``.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import Pair, clocked, in_scope, load, one_pass, run_cases, told
+from harness import Pair, clocked, in_scope, kept, load, one_pass, run_cases, told
 
 import huiyi
 from huiyi.train.tuning.device import device
@@ -59,7 +60,7 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-def measured(make: Callable[[], Case]) -> dict[str, Any]:
+def measured(name: str, make: Callable[[], Case]) -> dict[str, Any]:
     """One row of the table."""
     case = make()
     row: dict[str, Any] = {"rows": len(case.train), "device": device().type}
@@ -84,6 +85,8 @@ def measured(make: Callable[[], Case]) -> dict[str, Any]:
         if effort == "tuned":
             row |= {key: float(evaluation.figures[key]) for key in KEPT if key in evaluation.figures}
             row["promise"] = model.promise.kind
+            shutil.rmtree(kept(name, effort), ignore_errors=True)
+            model.save(kept(name, effort))
             row["weights"] = json.dumps(model.skills["intent"].summary["weights"])
             row["passes"] = round(spent["processor_seconds"] / one_pass([text for text, _ in case.train]), 1)
     gain = right["tuned"].astype(float) - right["fast"]
@@ -93,4 +96,4 @@ def measured(make: Callable[[], Case]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_cases("tuned", {name: partial(measured, case) for name, case in CASES.items()}, __doc__)
+    run_cases("tuned", {name: partial(measured, name, case) for name, case in CASES.items()}, __doc__)

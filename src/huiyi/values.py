@@ -37,7 +37,7 @@ DecisionKind = Literal["act", "clarify", "decline"]
 OUT_OF_SCOPE = "oos"
 """The label of a row that belongs to none of the task's intents."""
 
-_OF_TEXT = ("text", "phrases", "words")  # the signals that are views of the text
+_OF_TEXT = ("text", "phrases", "words", "sentence")  # the signals that are views of the text
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -60,6 +60,9 @@ def train(
     pretext: Annotated[
         str, typer.Option(metavar="A,B", help="Learnt from unlabelled texts first: masked, order, contrastive.")
     ] = "",
+    distil: Annotated[
+        bool, typer.Option("--distil", help="Keep a small, fast student of what was tuned, in its place.")
+    ] = False,
     minutes: Annotated[float, typer.Option(metavar="N", help="How long thorough may take.")] = 60.0,
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="Backbone to tune: a name, a folder or a hub id.", show_default=False)
@@ -120,6 +123,7 @@ def train(
         image_encoder=image_encoder,
         tune=tune,
         pretexts=tuple(listed(pretext)),
+        distil=distil,
         minutes=minutes,
         track=track,
     )

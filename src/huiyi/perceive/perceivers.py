@@ -14,6 +14,7 @@ from huiyi.perceive.fields import FieldsPerceiver, is_prose, written
 from huiyi.perceive.image import IMAGE, ImagePerceiver
 from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.recordings import RECORDINGS
+from huiyi.perceive.sentence import SENTENCE, SentencePerceiver
 from huiyi.perceive.text import TextPerceiver, said_before
 from huiyi.perceive.transcripts import TranscriptPerceiver
 from huiyi.perceive.words import WordsPerceiver
@@ -36,6 +37,9 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
     **READERS,
 }
 """What can be perceived without training, by name."""
+
+Tunable = BackbonePerceiver | ImagePerceiver | SentencePerceiver
+"""What may have learnt labels, and then says so by ``tuned``."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {
     "text": lambda record: not is_blank(record.text),
@@ -62,13 +66,15 @@ def perceivable(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def perceiver(name: str) -> Perceiver:
-    """Make the perceiver of that name; one of a backbone must then be loaded.
+    """Make the perceiver of that name; one of a backbone, or of a tuned encoder, must then be loaded.
 
     Raises:
         OptionError: There is none of that name.
     """
     if name.startswith(MARK):
         return BackbonePerceiver(name)
+    if name.startswith(SENTENCE):
+        return SentencePerceiver(name)
     if name.startswith(IMAGE):
         return ImagePerceiver(name=name)
     if name not in PERCEIVERS:

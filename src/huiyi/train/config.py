@@ -60,6 +60,8 @@ class TrainConfig:
         tune: Which of its parameters train, one of ``METHODS``.
         pretexts: What a backbone learns from unlabelled texts alone before it
             is tuned, some of ``PRETEXTS``; they seldom help one that learnt from much text.
+        distil: Whether what is tuned teaches a small student, which is kept in its place: it answers several times as
+            fast, and with the core alone.
         minutes: How long the effort ``thorough`` may take.
         track: Who keeps the figures of epochs, one of ``TRACKERS``, where there is a folder for them.
         examples: Whether the model keeps the training texts.
@@ -76,6 +78,7 @@ class TrainConfig:
     image_encoder: str = ""
     tune: str = "full"
     pretexts: tuple[str, ...] = ()
+    distil: bool = False
     minutes: float = 60.0
     track: str = "tensorboard"
 
@@ -107,10 +110,13 @@ class TrainConfig:
             mistakes.append(f"--minutes is {self.minutes:g}, expected more than 0, such as {TrainConfig.minutes:g}")
         if self.effort != EFFORTS[-1] and self.minutes != TrainConfig.minutes:
             mistakes.append("--minutes limits a search, expected with --effort thorough; add that")
+        if self.distil and self.effort == EFFORTS[-1]:
+            mistakes.append("--distil: a search has no student, expected with --effort tuned; name that")
         given = {
             "--encoder": self.encoder,
             "--tune": self.tune != TrainConfig.tune,
             "--pretext": self.pretexts,
+            "--distil": self.distil,
             "--track": self.track != TrainConfig.track,
         }
         if self.effort == EFFORTS[0] and any(given.values()):

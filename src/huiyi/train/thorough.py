@@ -70,7 +70,8 @@ def fit_thorough(given: Assignment) -> Fitted:
         raise OptionError("--effort thorough: expected labels, but there are spans too. Use --effort tuned")
     began = perf_counter()
     begun = prepare(given)
-    others = [(tuner, tuner.evidence(begun.folds)) for tuner in begun.tuners[1:]]  # nothing is searched for pictures
+    beside = (*begun.tuners[1:], *begun.beside(given.config))  # nothing is searched for these
+    others = [(tuner, tuner.evidence(begun.folds)) for tuner in beside]
     aside = perf_counter() - began
     candidates = Candidates(begun.tuner, begun.folds)
     trials, members = candidates.found(60 * minutes - aside, aside=aside)

@@ -24,17 +24,19 @@ import numpy as np
 
 from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver, ImagePerceiver, Perception, said
+from huiyi.perceive import MARK, BackbonePerceiver, Perception, Tunable, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
+from huiyi.train.tuning.distil import Student
 from huiyi.train.tuning.finetune import FinetuneConfig, suited
-from huiyi.train.tuning.pictures import picture_tuner
+from huiyi.train.tuning.pictures import PictureTuner, picture_tuner
 from huiyi.train.tuning.runs import begin
+from huiyi.train.tuning.sentence import SentenceTuner
 from huiyi.train.tuning.students import students
-from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with
+from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with, targets_of
 from huiyi.values import Context, Ragged, Record, Task, is_blank
 
 if TYPE_CHECKING:
@@ -67,8 +69,42 @@ def fit_tuned(given: Assignment) -> Fitted:
         OptionError: Labels cannot be passed on to unlabelled texts, because rows may have several.
     """
     begun = prepare(given)
-    members = [(tuner, tuner.evidence(begun.folds)) for tuner in (*begun.tuners, *begun.second_tuner(given))]
-    return fit_members(begun, members, given.session)
+    tuners = [*begun.tuners, *begun.beside(given.config)]
+    if given.config.distil:
+        return fit_student(begun, tuners, given.session)
+    return fit_members(begun, [(tuner, tuner.evidence(begun.folds)) for tuner in tuners], given.session)
+
+
+def fit_student(begun: Begun, teachers: Sequence[Tuner], session: Session) -> Fitted:
+    """Tune as usual, then a small student to what was tuned, which is heard beside what no label taught.
+
+    Args:
+        begun: All that was there before.
+        teachers: What tunes.
+        session: Whom to tell.
+    """
+    for tuner in teachers:
+        tuner.teaches = True
+    taught = fit_members(begun, [(tuner, tuner.evidence(begun.folds)) for tuner in teachers], session)
+    student = Student(teachers)
+    found = fit_members(begun.without_backbones(student), [(student, student.evidence(begun.folds))], session)
+    notices = [
+        f"{task.name}: of held-out rows the student tells {_told_right(found.held_out[task.name], begun.seen):.1%} "
+        f"right, its teachers {_told_right(taught.held_out[task.name], begun.seen):.1%}"
+        for task in student.labels
+    ]
+    return replace(found, notices=[*found.notices, *notices])
+
+
+def _told_right(told: HeldOut, seen: Seen) -> float:
+    """Share right of the held-out rows that have a label: the most probable, or where there may be several, all."""
+    targets = targets_of(told.intents.task, seen)[told.rows]
+    labelled, probable = targets.any(axis=1), told.intents.probabilities
+    if told.intents.task.kind == "several":
+        right = ((probable > 0.5) == (targets > 0.5)).all(axis=1)
+    else:
+        right = targets[np.arange(len(targets)), probable.argmax(axis=1)] > 0.5
+    return float(right[labelled].mean()) if labelled.any() else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +114,7 @@ class Begun:
     Attributes:
         tuners: Tune with the usual settings: a backbone of texts, where there are texts, and the encoder of pictures.
         seen: What is perceived, the backbone as it came among it.
+        plain: The same without the backbone.
         unlabelled: What is perceived of the unlabelled texts, if there are more of them than rows.
         folds: The fold that leaves each row out.
         notices: What the user should know.
@@ -85,6 +122,7 @@ class Begun:
 
     tuners: Sequence[Tuner]
     seen: Seen
+    plain: Seen
     unlabelled: Context | None
     folds: NDArray[np.intp]
     notices: list[str]
@@ -94,11 +132,27 @@ class Begun:
         """The first of them: of texts where there are any."""
         return self.tuners[0]
 
-    def second_tuner(self, given: Assignment) -> list[Tuner]:
-        """What tunes a second backbone, where rows are few and the user has named none."""
+    def beside(self, config: TrainConfig) -> list[Tuner]:
+        """What tunes further backbones of texts, where the user has named none.
+
+        The core's own, which errs elsewhere and costs little; and where rows are few, another transformer.
+        """
         lessons = self.tuner.lessons
-        texts = int(lessons.there.sum()) + len(lessons.unlabelled)
-        return _companions(self.tuner, given.config) if texts <= FEW_ROWS else []
+        if config.encoder or isinstance(self.tuner, PictureTuner):
+            return []
+        few = int(lessons.there.sum()) + len(lessons.unlabelled) <= FEW_ROWS
+        is_wanted = self.tuner.labels and config.tune == TrainConfig.tune and not config.distil
+        own = [SentenceTuner(self.tuner)] if is_wanted else []
+        return [*(_companions(self.tuner, config) if few else ()), *own]
+
+    def without_backbones(self, student: Student) -> Begun:
+        """The same, for a student in their place."""
+        unlabelled = self.unlabelled
+        if unlabelled is not None:
+            kept = {name: place for place, name in enumerate(unlabelled.signals) if name in self.plain.context.signals}
+            signals = {name: unlabelled.signals[name] for name in kept}
+            unlabelled = Context(unlabelled.records, signals, unlabelled.present[:, list(kept.values())])
+        return replace(self, tuners=[student], seen=self.plain, unlabelled=unlabelled)
 
     def with_students(
         self, heads: Mapping[str, Mapping[str, FittedHead]], evidence: Evidence
@@ -133,12 +187,16 @@ def prepare(given: Assignment) -> Begun:
             f"--effort {config.effort}: no row has a text or a picture, which are what is fine-tuned to; expected "
             "some. Leave --effort out"
         )
+    if config.distil and (painter is not None or backbone is None or any(task.kind == "spans" for task in tasks)):
+        raise OptionError(
+            "--distil: a student learns labels of texts, expected no spans and no pictures. Leave --distil out"
+        )
     if painter is not None:
         painter.signal = free(painter.signal, given.perception.names if given.perception else ())
     if backbone is None:
         assert painter is not None, "there is something to tune"
         _begin([painter], config, session)
-        return Begun([painter], seen, None, _folds(tasks, seen.context), [])
+        return Begun([painter], seen, seen, None, _folds(tasks, seen.context), [])
     return _prepare_texts(given, backbone, seen, slug, [painter] if painter else [])
 
 
@@ -146,6 +204,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
     """Make ready to tune a backbone of texts, and what else is tuned after it."""
     tasks, config, session = given.tasks, given.config, given.session
     lessons, notices = Lessons.of(tasks, seen, given.unlabelled)
+    plain = replace(seen, perception=seen.perception.frozen())
     rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
     notices += _cut(spans, backbone, given.records)
@@ -174,7 +233,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
         present = np.column_stack([unlabelled.present, np.ones(len(unlabelled.records), dtype=bool)])
         signals = {**unlabelled.signals, frozen: tuner.unlabelled_vectors}
         unlabelled = Context(unlabelled.records, signals, present)
-    return Begun([tuner, *others], seen, unlabelled, _folds(tasks, seen.context), notices)
+    return Begun([tuner, *others], seen, plain, unlabelled, _folds(tasks, seen.context), notices)
 
 
 def _companions(tuner: Tuner, config: TrainConfig) -> list[Tuner]:
@@ -273,7 +332,7 @@ def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     return Tuned(seen, heads, spans, told, report, notices)
 
 
-def _heard(seen: Seen, perceiver: BackbonePerceiver | ImagePerceiver, session: Session) -> Seen:
+def _heard(seen: Seen, perceiver: Tunable, session: Session) -> Seen:
     """What was seen, and one signal more."""
     signal, contexts = perceiver.name, []
     for context in (seen.context, seen.names):

@@ -25,7 +25,7 @@ class Letters:
 
 def test_batches_hold_every_row_once_and_little_padding() -> None:
     rng = np.random.default_rng(0)
-    tokens = Tokens(Letters(), ["x" * int(n) for n in rng.integers(1, 60, 500)], max_tokens=40)  # type: ignore[arg-type]
+    tokens = Tokens.cut(Letters(), ["x" * int(n) for n in rng.integers(1, 60, 500)], max_tokens=40)  # type: ignore[arg-type]
     batches = list(tokens.shuffled(8, np.random.default_rng(1)))
     assert sorted(row for batch in batches for row in batch) == list(range(500))
     padded = sum(int(tokens.lengths[batch].max()) * len(batch) for batch in batches)
@@ -105,7 +105,7 @@ def test_rows_of_a_label_follow_each_other() -> None:
         (np.bincount(kinds) // 2).sum()
     )
     assert all(len(set(kinds[group])) == 1 for group in groups)
-    tokens = Tokens(Letters(), ["x" * (1 + row % 30) for row in range(50)], max_tokens=40)  # type: ignore[arg-type]
+    tokens = Tokens.cut(Letters(), ["x" * (1 + row % 30) for row in range(50)], max_tokens=40)  # type: ignore[arg-type]
     batches = list(tokens.shuffled(8, np.random.default_rng(1), groups))
     assert sorted(map(len, batches)) == [2, 8, 8, 8, 8, 8, 8]
     order = np.concatenate(batches).tolist()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array
 
+NAME = "universal-sentence-encoder-multilingual-3"
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 
@@ -44,12 +45,12 @@ BATCH_TOKENS = 512  # keeps the working set near the size of a processor's cache
 
 _WORDS = re.compile("▁+[^▁]*|[^▁]+")  # as the tokenizer writes spaces
 _CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
-_EMBEDDING = 512
-_BRANCH = 256
-_BRANCHES = ((2, 0), (3, 1), (5, 2))  # (tokens in the window, how many of them to the left)
-_TOKEN = _EMBEDDING + len(_BRANCHES) * _BRANCH
-_LEFT = max(left for _, left in _BRANCHES)
-_RIGHT = max(size - 1 - left for size, left in _BRANCHES)
+EMBEDDING = 512
+BRANCH = 256
+BRANCHES = ((2, 0), (3, 1), (5, 2))  # (tokens in the window, how many of them to the left)
+TOKEN = EMBEDDING + len(BRANCHES) * BRANCH
+_LEFT = max(left for _, left in BRANCHES)
+_RIGHT = max(size - 1 - left for size, left in BRANCHES)
 
 
 class UniversalSentenceEncoder:
@@ -58,6 +59,10 @@ class UniversalSentenceEncoder:
     It gives two views of a text. ``text`` (512 numbers): the sentence vector,
     of length 1. ``phrases`` (1,280 numbers): the mean over the tokens of what
     each is in its company.
+
+    Args:
+        tuned: What took the place of some of ``weights`` when it learnt labels, by name. It then gives one view, which
+            has no name: the sentence vector.
 
     Raises:
         InputError: The package or its weights are missing or not the ones known.
@@ -70,24 +75,25 @@ class UniversalSentenceEncoder:
         True
     """
 
-    name = "universal-sentence-encoder-multilingual-3"
-    widths: Mapping[str, int] = MappingProxyType({"text": _EMBEDDING, "phrases": _TOKEN})
+    name = NAME
     sha256 = WEIGHTS_SHA256
 
-    def __init__(self) -> None:
-        self._weights: dict[str, Any] | None = None
+    def __init__(self, tuned: Mapping[str, Array] | None = None) -> None:
+        self.tuned = tuned
+        views = {"text": EMBEDDING, "phrases": TOKEN} if tuned is None else {"": EMBEDDING}
+        self.widths: Mapping[str, int] = MappingProxyType(views)
+        self._weights: Mapping[str, Any] | None = None
 
     def encode(self, texts: Sequence[str], *, tick: Callable[[int], None] | None = None) -> Mapping[str, Array]:
-        """Encode texts to shape (n, 512) and (n, 1280).
+        """Encode texts to shape (n, 512) and (n, 1280), or to (n, 512) alone where it was tuned.
 
         Args:
             texts: Any strings. An empty one has vectors too, those of no words.
             tick: Told how many texts were done since its last call.
         """
         if self._weights is None:
-            self._tokenizer, self._weights = _tokenizer(), _load()
-            self._cut = lru_cache(WORDS_KEPT)(self._tokenizer._viterbi)
-        vectors = np.empty((len(texts), sum(self.widths.values())), dtype=np.float32)
+            self._weights = {**weights(), **(self.tuned or {})}
+        vectors = np.empty((len(texts), EMBEDDING + TOKEN), dtype=np.float32)
         batches = self._batches(texts)
         while some := list(islice(batches, BATCHES_AT_ONCE)):
             encoded = side_by_side([partial(self._encoded, *batch) for *_, batch in some])
@@ -95,8 +101,8 @@ class UniversalSentenceEncoder:
                 vectors[first:last] = rows
                 if tick is not None:
                     tick(last - first)
-        text, phrases = np.split(vectors, [self.widths["text"]], axis=1)
-        return {"text": text, "phrases": phrases}
+        views = np.split(vectors, [EMBEDDING], axis=1)
+        return dict(zip(self.widths, views, strict=False))
 
     def _encoded(self, windows: list[list[int]], owners: NDArray[np.intp]) -> Array:
         """Encode token windows to one row a text, the mean of its windows, shape (texts, 1792)."""
@@ -107,7 +113,7 @@ class UniversalSentenceEncoder:
         if len(windows) > count:
             starts = np.searchsorted(owners, np.arange(count))
             encoded = np.add.reduceat(encoded, starts, axis=0) / np.bincount(owners)[:, None]
-            sentence = encoded[:, :_EMBEDDING]
+            sentence = encoded[:, :EMBEDDING]
             sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
         return encoded
 
@@ -117,7 +123,7 @@ class UniversalSentenceEncoder:
         windows: list[list[int]] = []
         owners: list[int] = []
         for i, text in enumerate(texts):
-            own = self._windows(text)
+            own = windows_of(text)
             size = sum(map(len, own))
             if windows and tokens + size > BATCH_TOKENS:
                 yield first, i, (windows, np.array(owners))
@@ -127,22 +133,6 @@ class UniversalSentenceEncoder:
             tokens += size
         if windows:
             yield first, len(texts), (windows, np.array(owners))
-
-    def _windows(self, text: str) -> list[list[int]]:
-        """Token ids of a text, in windows that the encoder can take, each with its start and end marks."""
-        # A lone surrogate has no UTF-8; a NUL would end the tokenizer's string.
-        text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
-        begin, end = self._tokenizer._bos_id, self._tokenizer._eos_id
-        if len(text) <= PIECE_CHARACTERS:
-            ids = self._ids(text)
-        else:
-            ids = [token for piece in _pieces(text) for token in self._ids(piece)]
-        return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
-
-    def _ids(self, text: str) -> list[int]:
-        """Token ids of a text. No token reaches over a space, so what stands between two is cut once for all texts."""
-        spaced = self._tokenizer._normalizer.normalize(text)
-        return [token for word in _WORDS.findall(spaced) for token in self._cut(word)] or [self._tokenizer._unk_id]
 
     def _forward(self, windows: list[list[int]]) -> Array:
         """Encode token windows, laid end to end as one batch of rows, to shape (windows, 1792)."""
@@ -159,11 +149,7 @@ class UniversalSentenceEncoder:
         # work: each layer sees what stands around a token once, and says of each token which of these it is.
         distinct = _distinct if len(windows) > 1 else _each
         first, which = distinct(ids[:, None])
-        known = ids[first]
-        embedding = w["table"][known].astype(np.float32)
-        chunk = known % _CHUNKS
-        embedding *= w["scale"][chunk, None]
-        embedding += w["low"][chunk, None]
+        embedding = embeddings(w, ids[first])
         projected = embedding @ w["project"]
         projected += w["project_bias"]
         _normalise(projected, w["branch_gain"], w["branch_bias"], w["epsilon"])
@@ -175,23 +161,23 @@ class UniversalSentenceEncoder:
         )
         window = np.where(inside, around, n)
         branches = []
-        for i, (size, left) in enumerate(_BRANCHES):
-            own, kinds = projected[:, i * _BRANCH : (i + 1) * _BRANCH], which
+        for i, (size, left) in enumerate(BRANCHES):
+            own, kinds = projected[:, i * BRANCH : (i + 1) * BRANCH], which
             columns = window[:, _LEFT - left : _LEFT - left + size]
             for layer in ("first", "second"):
-                padded = np.vstack([own, np.zeros((1, _BRANCH), dtype=np.float32)])
+                padded = np.vstack([own, np.zeros((1, BRANCH), dtype=np.float32)])
                 seen = np.append(kinds, len(own))[columns]
                 first, then = distinct(seen)
-                hidden = padded[seen[first]].reshape(len(first), size * _BRANCH) @ w[layer][i]
-                hidden += w[f"{layer}_bias"][i]
+                hidden = padded[seen[first]].reshape(len(first), size * BRANCH) @ w[f"{layer}{size}"]
+                hidden += w[f"{layer}{size}_bias"]
                 np.maximum(hidden, 0, out=hidden)
                 own, kinds = hidden + own[kinds[first]], then
             branches.append((own, kinds))
         # The widest branch, the last, tells apart all that the others do.
-        features = np.empty((len(first), _TOKEN), dtype=np.float32)
-        features[:, :_EMBEDDING] = embedding[which[first]]
+        features = np.empty((len(first), TOKEN), dtype=np.float32)
+        features[:, :EMBEDDING] = embedding[which[first]]
         for i, (own, kinds) in enumerate(branches):
-            features[:, _EMBEDDING + i * _BRANCH : _EMBEDDING + (i + 1) * _BRANCH] = own[kinds[first]]
+            features[:, EMBEDDING + i * BRANCH : EMBEDDING + (i + 1) * BRANCH] = own[kinds[first]]
         _normalise(features, w["gain"], w["bias"], w["epsilon"])
 
         tokens = lengths.astype(np.float32)[:, None]
@@ -202,6 +188,28 @@ class UniversalSentenceEncoder:
         sentence = np.tanh(inner @ w["p3"] + np.maximum(inner @ w["d2"], 0) @ w["d3"])
         sentence /= np.linalg.norm(sentence, axis=1, keepdims=True)
         return np.hstack([sentence, total / tokens])
+
+
+def windows_of(text: str) -> list[list[int]]:
+    """Token ids of a text, in windows that the encoder can take, each with its start and end marks."""
+    # A lone surrogate has no UTF-8; a NUL would end the tokenizer's string.
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    begin, end = _tokenizer()._bos_id, _tokenizer()._eos_id
+    ids = _ids(text) if len(text) <= PIECE_CHARACTERS else [token for piece in _pieces(text) for token in _ids(piece)]
+    return [[begin, *ids[i : i + WINDOW_TOKENS], end] for i in range(0, len(ids), WINDOW_TOKENS)]
+
+
+def _ids(text: str) -> list[int]:
+    """Token ids of a text. No token reaches over a space, so what stands between two is cut once for all texts."""
+    spaced = _tokenizer()._normalizer.normalize(text)
+    return [token for word in _WORDS.findall(spaced) for token in _cut(word)] or [_tokenizer()._unk_id]
+
+
+@lru_cache(WORDS_KEPT)
+def _cut(word: str) -> list[int]:
+    """Token ids of a word; they must not be changed."""
+    ids: list[int] = _tokenizer()._viterbi(word)
+    return ids
 
 
 def _pieces(text: str) -> list[str]:
@@ -290,31 +298,27 @@ def _tokenizer() -> Any:
     return UsePureTokenizer(str(path))
 
 
-def _load() -> dict[str, Any]:
-    """Load the weights."""
+def weights() -> dict[str, Any]:
+    """All weights by name. ``table`` holds a row of small whole numbers for each token, see ``embeddings``.
+
+    Raises:
+        InputError: The package is missing, or its weights are not the ones known.
+    """
     with np.load(_resource("weights.npz", WEIGHTS_SHA256), allow_pickle=False) as packed:
         first = packed["q1"]
-        table = np.empty((_CHUNKS * len(first), _EMBEDDING), dtype=np.uint8)
+        table = np.empty((_CHUNKS * len(first), EMBEDDING), dtype=np.uint8)
         for i in range(_CHUNKS):
             table[i::_CHUNKS] = packed[f"q{i + 1}"]
         raw = {key: packed[key] for key in packed.files if key[0] != "q" or not key[1:].isdigit()}
-    sizes = [size for size, _ in _BRANCHES]
-
-    def joined(key: str) -> Array:
-        return np.concatenate([raw[f"{key}{size}"] for size in sizes], axis=-1)
-
+    sizes = [size for size, _ in BRANCHES]
+    joined = {"project": "proj", "project_bias": "proj_b", "branch_gain": "ln_g", "branch_bias": "ln_b"}
+    convolutions = {"first{}": "w1_{}", "first{}_bias": "b1_{}", "second{}": "w2_{}", "second{}_bias": "b2_{}"}
     return {
         "table": table,
         "scale": raw["scale"],
         "low": raw["lo"],
-        "project": joined("proj"),
-        "project_bias": joined("proj_b"),
-        "branch_gain": joined("ln_g"),
-        "branch_bias": joined("ln_b"),
-        "first": [raw[f"w1_{size}"] for size in sizes],
-        "first_bias": [raw[f"b1_{size}"] for size in sizes],
-        "second": [raw[f"w2_{size}"] for size in sizes],
-        "second_bias": [raw[f"b2_{size}"] for size in sizes],
+        **{name: np.concatenate([raw[f"{key}{size}"] for size in sizes], axis=-1) for name, key in joined.items()},
+        **{name.format(size): raw[key.format(size)] for name, key in convolutions.items() for size in sizes},
         "gain": raw["ln_g"],
         "bias": raw["ln_b"],
         "pool": raw["cnn_W"],
@@ -322,3 +326,17 @@ def _load() -> dict[str, Any]:
         "epsilon": float(raw["eps"]),
         **{key: raw[key] for key in ("d0", "d1", "d2", "d3", "p1", "p3")},
     }
+
+
+def embeddings(w: Mapping[str, Any], ids: NDArray[np.intp]) -> Array:
+    """Vectors of tokens, before anything is known of their company, shape (n, 512).
+
+    Args:
+        w: See ``weights``.
+        ids: Of the n tokens.
+    """
+    chunk = ids % _CHUNKS
+    vectors: Array = w["table"][ids].astype(np.float32)
+    vectors *= w["scale"][chunk, None]
+    vectors += w["low"][chunk, None]
+    return vectors

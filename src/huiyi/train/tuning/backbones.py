@@ -102,7 +102,7 @@ class Backbone:
 
     def items(self, texts: Sequence[str], *, max_tokens: int, with_units: bool = False) -> Tokens:
         """Texts as it reads them."""
-        return Tokens(self.tokenizer, texts, max_tokens=max_tokens, sees_case=self.sees_case, with_units=with_units)
+        return Tokens.cut(self.tokenizer, texts, max_tokens=max_tokens, sees_case=self.sees_case, with_units=with_units)
 
     def read(self, module: nn.Module, given: Mapping[str, Tensor]) -> Reading:
         """What a module, tuned or not, says of some texts."""

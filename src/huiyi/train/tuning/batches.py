@@ -61,34 +61,42 @@ class Tokens:
     """Texts as token ids.
 
     Args:
-        tokenizer: Cuts texts into tokens.
-        texts: The n texts.
-        max_tokens: Of a longer text only the beginning is read.
-        sees_case: Whether it is told how words are written.
-        with_units: Whether the units are wanted too, for spans.
+        ids: Those of each text.
+        padding: What shorter texts are filled up with.
+        units: The units of each, where they are wanted, for spans.
+        cases: How the words of each are written, where it is told that. See ``letter_cases``.
     """
 
     def __init__(
         self,
+        ids: Sequence[Sequence[int]],
+        *,
+        padding: int,
+        units: Sequence[Units] = (),
+        cases: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self.ids, self.units, self._cases, self._padding = ids, units, cases, padding
+        self.lengths = np.array([len(one) for one in ids], dtype=np.intp)
+
+    @classmethod
+    def cut(
+        cls,
         tokenizer: PreTrainedTokenizerBase,
         texts: Sequence[str],
         *,
         max_tokens: int,
         sees_case: bool = False,
         with_units: bool = False,
-    ) -> None:
-        self.ids: list[list[int]] = []
-        self.units: list[Units] = []
-        self._cases: list[list[int]] = []
-        if texts:
-            cut = tokenizer(list(texts), truncation=True, max_length=max_tokens)
-            self.ids = cut["input_ids"]
-            if with_units:
-                self.units = [units_of(text, part) for text, part in zip(texts, cut.encodings, strict=True)]
-            if sees_case:
-                self._cases = [letter_cases(text, part) for text, part in zip(texts, cut.encodings, strict=True)]
-        self.lengths = np.array([len(ids) for ids in self.ids], dtype=np.intp)
-        self._padding = int(tokenizer.pad_token_id)
+    ) -> Tokens:
+        """Texts cut by a tokenizer; of one longer than ``max_tokens`` only the beginning is read."""
+        padding = int(tokenizer.pad_token_id)
+        if not texts:
+            return cls([], padding=padding)
+        cut = tokenizer(list(texts), truncation=True, max_length=max_tokens)
+        parts = list(zip(texts, cut.encodings, strict=True)) if with_units or sees_case else []
+        units = [units_of(text, part) for text, part in parts] if with_units else []
+        cases = [letter_cases(text, part) for text, part in parts] if sees_case else []
+        return cls(cut["input_ids"], padding=padding, units=units, cases=cases)
 
     def __len__(self) -> int:
         """How many texts."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from huiyi.errors import DataError
-from huiyi.perceive import IMAGE, BackbonePerceiver, ImagePerceiver
+from huiyi.perceive import IMAGE, ImagePerceiver
 from huiyi.perceive.encoders.efficientnet import NAME, WIDTH, export, network
 from huiyi.perceive.encoders.onnx_pictures import INPUT, OnnxPictureEncoder
 from huiyi.perceive.pictures import PICTURES, pixels
@@ -212,7 +212,7 @@ class PictureTuner(Tuner):
         """See ``Tuner.usual_rate``."""
         return RATE
 
-    def perceiver(self, encoder: Any) -> BackbonePerceiver | ImagePerceiver:
+    def perceiver(self, encoder: Any) -> ImagePerceiver:
         """What looks by the encoder once it is out of torch."""
         return ImagePerceiver(encoder, name=self.signal, tuned=True)
 

@@ -63,7 +63,7 @@ class Batches:
         around = backbone.tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
         self._before = around.index(0) if 0 in around else 0
         self._after = len(around) - around.count(0) - self._before
-        self.tokens = Tokens(backbone.tokenizer, texts, max_tokens=max_tokens)
+        self.tokens = Tokens.cut(backbone.tokenizer, texts, max_tokens=max_tokens)
 
     def batch(self, rows: NDArray[np.intp]) -> Batch:
         """Some of the texts."""

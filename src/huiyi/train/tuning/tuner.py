@@ -15,7 +15,7 @@ import numpy as np
 from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
 from huiyi.align.nearest import unit
 from huiyi.errors import DataError
-from huiyi.perceive import BackbonePerceiver, ImagePerceiver, said
+from huiyi.perceive import BackbonePerceiver, Tunable, said
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.perceive.pictures import PICTURES
 from huiyi.train.config import Session, ticks
@@ -128,6 +128,9 @@ class Tuner:
 
     Attributes:
         companions: Those of other backbones, which read the unlabelled texts beside it.
+        teaches: Whether it keeps what each run says, for a student.
+        said: By which lessons were taught (their bytes), by task of labels: the probabilities of these lessons and,
+            below them, of the unlabelled texts.
         rows_of_evidence: As many folds are left out, one run each, as it takes to have evidence on this many rows.
         most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows.
     """
@@ -146,6 +149,8 @@ class Tuner:
         self.name, self.signal, self.lessons, self.config, self.session = name, signal, lessons, config, session
         self.checkpoints = checkpoints
         self.companions: Sequence[Tuner] = ()
+        self.teaches = False
+        self.said: dict[bytes, Mapping[str, Array]] = {}
         self._weights: Mapping[str, Tensor] | None = None
         self._passed_on: dict[bytes, Mapping[str, Array]] = {}
         self._spoken = lessons.there
@@ -158,7 +163,7 @@ class Tuner:
     def trying(self, config: FinetuneConfig, session: Session, checkpoints: Path | None) -> Tuner:
         """One that tunes to the same lessons with other options."""
         other = copy(self)
-        other.config, other.session, other.checkpoints = config, session, checkpoints
+        other.config, other.session, other.checkpoints, other.said = config, session, checkpoints, {}
         return other
 
     def read(self, encoder: OnnxEncoder) -> None:
@@ -205,7 +210,7 @@ class Tuner:
         config = self.config
         total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
         checkpoints = Checkpoints(self.checkpoints / what) if self.checkpoints else None
-        return finetune(
+        found = finetune(
             self._fresh(),
             rows,
             self.lessons.tasks,
@@ -216,8 +221,21 @@ class Tuner:
             tick=ticks(session.progress, f"tuning {signal}, {what}", total),
             tell=partial(self._tell, f"{signal}, {what}"),
         )
+        if self.teaches:
+            self.said[taught.tobytes()] = self._says(found, taught)
+        return found
 
-    def perceiver(self, encoder: Any) -> BackbonePerceiver | ImagePerceiver:
+    def _says(self, run: Finetuned, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
+        """Probabilities of the labels of what a run was taught and of the unlabelled texts, by task of labels."""
+        texts = [*self._texts(np.flatnonzero(taught)), *self.lessons.unlabelled]
+        vectors = run.encode(texts, max_tokens=self.config.max_tokens)
+        shares_of = {"several": _sigmoid, "choice": _softmax}
+        return {
+            task.name: shares_of[task.kind](run.learnt[task.name].odds(self.config.sharpness * vectors))
+            for task in self.labels
+        }
+
+    def perceiver(self, encoder: Any) -> Tunable:
         """What hears the backbone once it is out of torch."""
         return BackbonePerceiver(self.signal, encoder, tuned=True)
 
@@ -454,6 +472,12 @@ def _passed_on(vectors: Array, near: Array, targets: Array, known: NDArray[np.bo
     asked = np.flatnonzero(known[:rows] & targets[:rows].any(axis=1))
     share = share_that_suits(neighbours(vectors), partial(guess, vectors), known, asked)
     return propagate(neighbours(near), guess(near, known), known, share=share)
+
+
+def _sigmoid(odds: Array) -> Array:
+    """Probabilities of log-odds, each for itself."""
+    shares: Array = 1 / (1 + np.exp(-odds))
+    return shares
 
 
 def _softmax(odds: Array) -> Array:
