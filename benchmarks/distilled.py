@@ -1,0 +1,63 @@
+"""A small student beside what taught it, and beside ``fast``: how right, how fast, how large on disk.
+
+Run it in an environment with the extra ``tune``. A tuned model that ``tuned.py`` kept is taken from there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+from harness import clocked, kept, run_cases, told
+from tuned import CASES, Case
+
+import huiyi
+from huiyi import Model, TrainConfig
+from huiyi.values import Record
+
+DATA = ("banking77", "banking77-10-unlabelled")
+KINDS = {
+    "fast": TrainConfig(),
+    "student": TrainConfig(effort="tuned", distil=True),
+    "tuned": TrainConfig(effort="tuned"),
+}
+FIGURES = ("accuracy", "ece", "ms_per_record_p50")
+
+
+@cache
+def case_of(data: str) -> Case:
+    return CASES[data]()
+
+
+def trained(data: str, kind: str) -> tuple[Model, Mapping[str, float]]:
+    """A model, and the processor seconds that it took where it was trained now."""
+    folder = kept(data, kind)
+    if kind == "tuned" and folder.is_dir():
+        return huiyi.load(folder), {}
+    case, extra = case_of(data), {}
+    if KINDS[kind].effort != "fast" and case.unlabelled is not None:
+        extra["unlabelled"] = [Record(text=text) for text in case.unlabelled]
+    with clocked() as spent:
+        model = huiyi.train(case.train, config=KINDS[kind], on_epoch=told, **extra)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save(folder)
+    return model, {"processor_seconds": spent["processor_seconds"]}
+
+
+def measured(data: str, kind: str) -> Mapping[str, Any]:
+    """One row of the table."""
+    model, spent = trained(data, kind)
+    figures = huiyi.evaluate(model, case_of(data).test).figures
+    size = sum(file.stat().st_size for file in kept(data, kind).iterdir()) / 1e6
+    return {"rows": len(case_of(data).train), **{name: figures[name] for name in FIGURES}, "folder_mb": size, **spent}
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    cases: dict[str, Callable[[], Mapping[str, Any]]] = {
+        f"{data}, {kind}": partial(measured, data, kind) for data in DATA for kind in KINDS
+    }
+    run_cases("distilled", cases, __doc__)
