@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,25 @@ def test_the_cores_own_encoder_is_tuned_beside_another(config: TrainConfig, monk
     ]
     assert "sentence@intent/prototypes" in model.skills["intent"].summary["weights"]
     assert huiyi.train(ROWS, config=replace(usual, tune="head")).summary["also_tuned"] == []
+
+
+@pytest.mark.parametrize("unlabelled", [[], [Record(text=f"{text} at once") for text, _ in ROWS[::2]]])
+def test_the_cores_own_encoder_is_tuned_alone(unlabelled: list[Record], tmp_path: Path) -> None:
+    own = TrainConfig(effort="tuned", encoder=tuned.OWN, signals=("text", "words"))
+    rows = ROWS[:: 2 + 2 * bool(unlabelled)]
+    model = huiyi.train(rows, unlabelled=unlabelled or None, config=own, folder=tmp_path / "run")
+    assert set(model.perception.names) <= {"text", "words", "sentence@intent"}
+    assert model.summary["backbone"] == tuned.OWN
+    assert "sentence@intent/prototypes" in model.skills["intent"].summary["weights"]
+    assert huiyi.evaluate(model, ROWS).figures["accuracy"] > 0.8
+    assert (tmp_path / "run" / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("options", [{"distil": True}, {"pretexts": ("order",)}])
+def test_what_it_cannot_do_alone(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="--encoder universal-sentence-encoder-multilingual-3"):
+        config = TrainConfig(effort="tuned", encoder=tuned.OWN, **options)
+        huiyi.train(ROWS, unlabelled=[Record(text="a parcel")], config=config)
 
 
 def test_the_command_line(

@@ -24,7 +24,8 @@ import numpy as np
 
 from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, BackbonePerceiver, Perception, Tunable, said
+from huiyi.perceive import MARK, SENTENCE, BackbonePerceiver, Perception, Tunable, said
+from huiyi.perceive.encoders import UniversalSentenceEncoder
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
     from huiyi.align import FittedHead
     from huiyi.values import Signal
+
+OWN = UniversalSentenceEncoder.name
+"""The core's own encoder."""
 
 CHINESE_SHARE = 0.02
 """From this share of Chinese texts on, the backbone must have learnt Chinese."""
@@ -86,7 +90,7 @@ def fit_student(begun: Begun, teachers: Sequence[Tuner], session: Session) -> Fi
     for tuner in teachers:
         tuner.teaches = True
     taught = fit_members(begun, [(tuner, tuner.evidence(begun.folds)) for tuner in teachers], session)
-    student = Student(teachers)
+    student = Student.of(teachers)
     found = fit_members(begun.without_backbones(student), [(student, student.evidence(begun.folds))], session)
     notices = [
         f"{task.name}: of held-out rows the student tells {_told_right(found.held_out[task.name], begun.seen):.1%} "
@@ -142,7 +146,7 @@ class Begun:
             return []
         few = int(lessons.there.sum()) + len(lessons.unlabelled) <= FEW_ROWS
         is_wanted = self.tuner.labels and config.tune == TrainConfig.tune and not config.distil
-        own = [SentenceTuner(self.tuner)] if is_wanted else []
+        own = [SentenceTuner.beside(self.tuner)] if is_wanted else []
         return [*(_companions(self.tuner, config) if few else ()), *own]
 
     def without_backbones(self, student: Student) -> Begun:
@@ -179,25 +183,44 @@ def prepare(given: Assignment) -> Begun:
     if given.unlabelled and not any(task.kind == "choice" for task in tasks):
         raise OptionError("--unlabelled: labels are passed on only where a row has one. Leave --unlabelled out")
     has_texts = not given.records or not all(is_blank(record.text) for record in given.records)
-    backbone = load_backbone(config.encoder or _backbone_for(given.records)) if has_texts else None
+    name = config.encoder or _backbone_for(given.records)
+    backbone = load_backbone(name) if has_texts and name != OWN else None
     seen, slug = see(given), _slug("-".join(task.name for task in tasks))
     painter = None if config.image_encoder else picture_tuner(tasks, seen, slug, session, seed=config.seed)
-    if painter is None and backbone is None:
+    if painter is None and not has_texts:
         raise OptionError(
             f"--effort {config.effort}: no row has a text or a picture, which are what is fine-tuned to; expected "
             "some. Leave --effort out"
         )
     if config.distil and (painter is not None or backbone is None or any(task.kind == "spans" for task in tasks)):
         raise OptionError(
-            "--distil: a student learns labels of texts, expected no spans and no pictures. Leave --distil out"
+            f"--distil: a student learns labels of texts from a transformer, expected no spans, no pictures and no "
+            f"--encoder {OWN}, which it is made of. Leave --distil out"
         )
     if painter is not None:
         painter.signal = free(painter.signal, given.perception.names if given.perception else ())
+    painters = [painter] if painter else []
+    if not has_texts:
+        _begin(painters, config, session)
+        return Begun(painters, seen, seen, None, _folds(tasks, seen.context), [])
     if backbone is None:
-        assert painter is not None, "there is something to tune"
-        _begin([painter], config, session)
-        return Begun([painter], seen, seen, None, _folds(tasks, seen.context), [])
-    return _prepare_texts(given, backbone, seen, slug, [painter] if painter else [])
+        return _prepare_own(given, seen, slug, painters)
+    return _prepare_texts(given, backbone, seen, slug, painters)
+
+
+def _prepare_own(given: Assignment, seen: Seen, slug: str, others: Sequence[Tuner]) -> Begun:
+    """Make ready to tune the core's own encoder alone, and what else is tuned after it."""
+    config, taken = given.config, given.perception.names if given.perception else ()
+    if config.pretexts or any(task.kind == "spans" for task in given.tasks):
+        raise OptionError(
+            f"--encoder {OWN}: it learns labels alone, expected no spans and no --pretext. Name another --encoder"
+        )
+    lessons, notices = Lessons.of(given.tasks, seen, given.unlabelled)
+    tuner = SentenceTuner(lessons, free(SENTENCE + slug, taken), config.seed, given.session)
+    _begin([tuner, *others], config, given.session)
+    tuner.read(UniversalSentenceEncoder({}))
+    unlabelled = _read(seen.perception, lessons, given.session) if lessons.mostly_unlabelled else None
+    return Begun([tuner, *others], seen, seen, unlabelled, _folds(given.tasks, seen.context), notices)
 
 
 def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str, others: Sequence[Tuner]) -> Begun:
@@ -221,8 +244,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
     _begin([tuner, *others], config, session)
     if lessons.unlabelled:
         tuner.companions = _companions(tuner, config)
-    many = len(lessons.unlabelled) > lessons.rows  # else frozen signals have enough labels of their own
-    unlabelled = _read(seen.perception, lessons, session) if many else None
+    unlabelled = _read(seen.perception, lessons, session) if lessons.mostly_unlabelled else None
     known = _known(given.perception, frozen, backbone.name)
     if known is None:
         known, more = tuner.exported(backbone, None)

@@ -12,7 +12,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -30,15 +30,16 @@ WHAT_TEACHERS_SAY = 0.5
 
 
 class Student(SentenceTuner):
-    """Tunes the core's own encoder to what other tuners taught.
+    """Tunes the core's own encoder to what other tuners taught."""
 
-    Args:
-        teachers: Each has ``teaches`` set, and has run wherever the student runs.
-    """
+    _teachers: Sequence[Tuner]
 
-    def __init__(self, teachers: Sequence[Tuner]) -> None:
-        super().__init__(teachers[0])
-        self._teachers = teachers
+    @classmethod
+    def of(cls, teachers: Sequence[Tuner]) -> Self:
+        """The student of tuners that have ``teaches`` set, and have run wherever it runs."""
+        found = cls.beside(teachers[0])
+        found._teachers = teachers
+        return found
 
     def evidence(self, folds: NDArray[np.intp]) -> Evidence:
         """What runs that left rows out say of these, of as many folds as were left out by all teachers."""

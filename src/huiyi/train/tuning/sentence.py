@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -22,15 +22,16 @@ from huiyi.perceive import SENTENCE, SentencePerceiver
 from huiyi.perceive.encoders.use import BRANCH, BRANCHES, EMBEDDING, NAME, UniversalSentenceEncoder, weights, windows_of
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.device import device, in_half
-from huiyi.train.tuning.finetune import Finetuned, suited
+from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, suited
 from huiyi.train.tuning.methods.base import Defaults
 from huiyi.train.tuning.objectives import Reading
-from huiyi.train.tuning.tuner import Tuner
+from huiyi.train.tuning.tuner import Lessons, Tuner
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from huiyi.train.config import Session
     from huiyi.train.tuning.loop import Learner
     from huiyi.train.tuning.methods import Method
     from huiyi.values import Array
@@ -155,27 +156,32 @@ class _All(Defaults):
 
 
 class SentenceTuner(Tuner):
-    """Tunes the encoder to the tasks of labels that another backbone of texts is tuned to.
+    """Tunes the encoder.
 
     Args:
-        beside: What tunes that one.
+        lessons: What it learns.
+        signal: Of what it becomes, to be told by.
+        seed: Of everything that is drawn.
+        session: Whom to tell.
     """
 
-    def __init__(self, beside: Tuner) -> None:
-        every = beside.lessons
-        targets = {task.name: every.targets[task.name] for task in beside.labels}
-        rows = len(every.texts) + len(every.unlabelled)
+    def __init__(self, lessons: Lessons, signal: str, seed: int, session: Session) -> None:
+        rows = len(lessons.texts) + len(lessons.unlabelled)
         epochs = int(np.clip(round(ROWS_SEEN / max(1, rows)), FEWEST_EPOCHS, MOST_EPOCHS))
-        config = replace(beside.config, epochs=epochs, layer_decay=1.0, selfsupervision=())
-        super().__init__(
-            NAME,
-            SENTENCE + beside.signal.partition("@")[2],
-            replace(every, tasks=beside.labels, targets=targets),
-            replace(suited(config, rows), rate=RATE),
-            beside.session,
-            beside.checkpoints / NAME if beside.checkpoints else None,
-        )
-        self._beside = beside
+        config = replace(suited(FinetuneConfig(epochs=epochs, layer_decay=1.0, seed=seed), rows), rate=RATE)
+        super().__init__(NAME, signal, lessons, config, session)
+        self._beside: Tuner | None = None
+
+    @classmethod
+    def beside(cls, other: Tuner) -> Self:
+        """Tunes it to the tasks of labels that another backbone of texts is tuned to."""
+        targets = {task.name: other.lessons.targets[task.name] for task in other.labels}
+        lessons = replace(other.lessons, tasks=other.labels, targets=targets)
+        signal = SENTENCE + other.signal.partition("@")[2]
+        found = cls(lessons, signal, other.config.seed, other.session)
+        found.checkpoints = other.checkpoints / NAME if other.checkpoints else None
+        found._beside = other
+        return found
 
     @property
     def usual_rate(self) -> float:
@@ -192,8 +198,8 @@ class SentenceTuner(Tuner):
         return UniversalSentenceEncoder({name: value.detach().cpu().numpy() for name, value in learnt.items()}), ()
 
     def passed_on(self, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
-        """What is passed on to unlabelled texts. See ``Tuner.passed_on``."""
-        return self._beside.passed_on(taught)
+        """What is passed on to unlabelled texts, by the other one if it is tuned beside it. See ``Tuner.passed_on``."""
+        return self._beside.passed_on(taught) if self._beside else super().passed_on(taught)
 
     def _fresh(self) -> SentenceBackbone:
         """The encoder as its package has it."""

@@ -16,6 +16,7 @@ from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHe
 from huiyi.align.nearest import unit
 from huiyi.errors import DataError
 from huiyi.perceive import BackbonePerceiver, Tunable, said
+from huiyi.perceive.encoders import Encoder
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.perceive.pictures import PICTURES
 from huiyi.train.config import Session, ticks
@@ -73,6 +74,11 @@ class Lessons:
     targets: Mapping[str, Any]
     rows: int
     unlabelled: Sequence[str]
+
+    @property
+    def mostly_unlabelled(self) -> bool:
+        """Whether frozen signals lack labels of their own, so that what is passed on teaches them too."""
+        return len(self.unlabelled) > self.rows
 
     @classmethod
     def of(cls, tasks: Sequence[Task], seen: Seen, unlabelled: Sequence[Record]) -> tuple[Lessons, list[str]]:
@@ -166,7 +172,7 @@ class Tuner:
         other.config, other.session, other.checkpoints, other.said = config, session, checkpoints, {}
         return other
 
-    def read(self, encoder: OnnxEncoder) -> None:
+    def read(self, encoder: Encoder) -> None:
         """Read the lessons and the unlabelled texts as the backbone came, to see which mean the same."""
         if self.lessons.unlabelled:
             tick = ticks(self.session.progress, "reading unlabelled texts", len(self.lessons.unlabelled))
