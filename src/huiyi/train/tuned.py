@@ -31,12 +31,12 @@ from huiyi.train.config import Session, TrainConfig, ticks
 from huiyi.train.fast import Assignment, Fitted, Seen, fit_aligners, see
 from huiyi.train.lessons import rows_of
 from huiyi.train.tuning.backbones import E5, MINILM, Backbone, load_backbone
+from huiyi.train.tuning.cotraining import cotrained
 from huiyi.train.tuning.distil import Student
 from huiyi.train.tuning.finetune import FinetuneConfig, suited
 from huiyi.train.tuning.pictures import PictureTuner, picture_tuner
 from huiyi.train.tuning.runs import begin
 from huiyi.train.tuning.sentence import SentenceTuner
-from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner, begun_with, targets_of
 from huiyi.values import Context, Ragged, Record, Task, is_blank
 
@@ -158,7 +158,7 @@ class Begun:
             unlabelled = Context(unlabelled.records, signals, unlabelled.present[:, list(kept.values())])
         return replace(self, tuners=[student], seen=self.plain, unlabelled=unlabelled)
 
-    def with_students(
+    def with_cotrained(
         self, heads: Mapping[str, Mapping[str, FittedHead]], evidence: Evidence
     ) -> Mapping[str, Mapping[str, FittedHead]]:
         """Heads of a tuned backbone, and those of frozen signals that learn from unlabelled texts, by task."""
@@ -168,7 +168,7 @@ class Begun:
         for task in self.tuner.labels:
             if task.kind == "choice":
                 rows = rows_of(task, self.seen.context.records)
-                found[task.name] |= students(self.tuner, self.seen, self.unlabelled, evidence, self.folds, task, rows)
+                found[task.name] |= cotrained(self.tuner, self.seen, self.unlabelled, evidence, self.folds, task, rows)
         return found
 
 
@@ -319,7 +319,7 @@ def fit_members(begun: Begun, members: Sequence[tuple[Tuner, Evidence]], session
         task.name: {name: head for done in tuned for name, head in done.heads[task.name].items()}
         for task in begun.tuner.labels
     }
-    found = fit_aligners(begun.tuner.labels, seen, session, fitted=begun.with_students(heads, members[0][1]))
+    found = fit_aligners(begun.tuner.labels, seen, session, fitted=begun.with_cotrained(heads, members[0][1]))
     first, *others = tuned
     return replace(
         found,

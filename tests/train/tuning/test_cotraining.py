@@ -13,8 +13,8 @@ from huiyi.train.fast import Seen
 from huiyi.train.tuned import _companions
 from huiyi.train.tuning import tuner
 from huiyi.train.tuning.backbones import E5, MINILM
+from huiyi.train.tuning.cotraining import cotrained
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned
-from huiyi.train.tuning.students import students
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
 from huiyi.values import Context, Label, Record, Task
 
@@ -90,7 +90,7 @@ class Desk:
         signals = {"blurred": self.blurred[ROWS : ROWS + OTHERS], "rare": np.ones((OTHERS, 1), np.float32)}
         there = np.column_stack([np.ones(OTHERS, dtype=bool), np.arange(OTHERS) < 9])
         others = Context([Record(text=text) for text in lessons.unlabelled], signals, there)
-        found = students(tuner, seen, others, Evidence({}, FOLDS == 0, 1), FOLDS, TASK, np.arange(ROWS))
+        found = cotrained(tuner, seen, others, Evidence({}, FOLDS == 0, 1), FOLDS, TASK, np.arange(ROWS))
         assert [name.partition("/")[0] for name in found] == ["blurred"]  # most lack the other
         return next(iter(found.values()))
 

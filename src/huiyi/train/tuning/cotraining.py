@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from huiyi.values import Signal
 
 
-def students(
+def cotrained(
     tuner: Tuner,
     seen: Seen,
     unlabelled: Context,
@@ -60,17 +60,17 @@ def students(
         nearest = np.zeros(len(folds), np.float32)
         for asked in left_out:
             told_of = asked[present[asked]]
-            told = _student(tuner, task, signal, present, asked).score(signal[told_of])
+            told = _taught(tuner, task, signal, present, asked).score(signal[told_of])
             labels[told_of] = told.labels
             nearest[told_of] = 0 if told.nearest is None else told.nearest
-        head = _student(tuner, task, signal, present, None)
+        head = _taught(tuner, task, signal, present, None)
         near = nearest[rows] if isinstance(head, LogisticHead) else None
         technique = "logistic" if isinstance(head, LogisticHead) else "svm"
         found[f"{name}/{technique}"] = FittedHead(head, Scores(labels[rows], near), evidence.evident[rows])
     return found
 
 
-def _student(
+def _taught(
     tuner: Tuner, task: Task, signal: Signal, present: NDArray[np.bool_], left_out: NDArray[np.intp] | None
 ) -> LogisticHead | SvmHead:
     """A head that learnt a signal of the lessons, some rows left out, and below them of the unlabelled texts."""
