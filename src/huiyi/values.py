@@ -374,6 +374,8 @@ class Effect:
         adjusted: The columns that were held equal.
         method: How it was estimated.
         notices: What to know before trusting it, a sentence each.
+        extrapolated: The average over everybody asked about, where rows without overlap were left out: what they would
+            gain is told by the models of the outcome alone, which nothing in the log shows to hold there.
     """
 
     action: str
@@ -388,6 +390,7 @@ class Effect:
     adjusted: tuple[str, ...] = ()
     method: str = ""
     notices: tuple[str, ...] = ()
+    extrapolated: float | None = None
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,21 @@ def test_rows_without_overlap_are_left_out_and_counted() -> None:
     assert f"{900 - one.rows} of 900 rows were left out" in one.notices[0]
 
 
+@pytest.mark.parametrize(("estimand", "truth"), [("ATE", 1.0), ("ATT", 1.0)])
+def test_what_models_make_of_rows_without_overlap_is_told_apart(estimand: str, truth: float) -> None:
+    rng = np.random.default_rng(0)
+    sure, hard = rng.integers(2, size=900), rng.normal(size=900)
+    calls = np.where(sure, estimand == "ATT", rng.integers(2, size=900)).astype(np.intp)
+    context = {"sure": Categories(("no", "yes"), sure.astype(np.intp)), "hard": hard}
+    log = Log("", "reply", Categories(("mail", "call"), calls), {"solved": calls + hard}, context)
+    (one,) = effect(log, outcome="solved", against="mail", estimand=estimand).overall
+    assert one.extrapolated == pytest.approx(truth, abs=0.2)
+    assert "nothing in the log shows that they hold there" in one.notices[-1]
+    plain = log.rows(sure == 0)
+    (other,) = effect(plain, outcome="solved", against="mail", adjust=("hard",), estimand=estimand).overall
+    assert other.extrapolated is None
+
+
 def test_no_overlap_at_all_is_refused() -> None:
     log = desk(400)
     chosen = np.where(np.random.default_rng(0).random(400) < 0.96, 0.9999, 0.5)

@@ -120,6 +120,8 @@ class Comparing:
         ]
         if self.method == DOUBLY_ROBUST:
             effects = self._joined(cells, parts, lambda cell: self._influence(found, cell))
+            told_all = [self._extrapolated(found, *both) for both in zip(effects.overall, cells, strict=True)]
+            effects = replace(effects, overall=tuple(told_all))
         else:
             effects = self._by_econml(cells, parts)
         return Estimated(effects, tuple(told.values()), found, log)
@@ -195,6 +197,22 @@ class Comparing:
         if self.estimand == "ATT":  # other actions say nothing of those who got this one
             rows = rows[(found.codes[rows] == code) | (found.codes[rows] == other)]
         return contrast(found, code, other, rows, self.estimand)
+
+    def _extrapolated(self, found: Nuisances, told: Effect, cell: _Cell) -> Effect:
+        """An effect, with what models of the outcome make of it for the rows that were left out too."""
+        code, other = (found.names.index(name) for name in cell.pair)
+        left_out = ~cell.kept if self.estimand == "ATE" else ~cell.kept & (found.codes == code)
+        if told.estimate is None or not left_out.any():
+            return told
+        mine = found.predictions[:, code] if self.estimand == "ATE" else found.outcomes
+        gained = (mine - found.predictions[:, other])[left_out]
+        rows = told.rows if self.estimand == "ATE" else int((cell.kept & (found.codes == code)).sum())
+        value = (rows * told.estimate.value + float(gained.sum())) / (rows + len(gained))
+        beyond = (
+            f"Over everybody, with what the models of the outcome suggest for the rows that were left out, the effect "
+            f"would be about {value:+.3g}; nothing in the log shows that they hold there."
+        )
+        return replace(told, extrapolated=value, notices=(*told.notices, beyond))
 
     def _too_few(self, pair: Pair, kept: NDArray[np.bool_]) -> str:
         """Why a segment is too small; "" if it is not."""
