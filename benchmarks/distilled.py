@@ -5,20 +5,20 @@ Run it in an environment with the extra ``tune``. A tuned model that ``tuned.py`
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
-from harness import clocked, kept, run_cases, told
+from harness import clocked, keep, kept, run_cases, told
 from tuned import CASES, Case
 
 import huiyi
 from huiyi import Model, TrainConfig
+from huiyi.data.desk import FOLDER
 from huiyi.values import Record
 
-DATA = ("banking77", "banking77-10-unlabelled")
+DATA = ("desk", "banking77", "banking77-10-unlabelled")
 KINDS = {
     "fast": TrainConfig(),
     "student": TrainConfig(effort="tuned", distil=True),
@@ -29,21 +29,25 @@ FIGURES = ("accuracy", "ece", "ms_per_record_p50")
 
 @cache
 def case_of(data: str) -> Case:
-    return CASES[data]()
+    return desk() if data == "desk" else CASES[data]()
+
+
+def desk() -> Case:
+    """The built-in desk."""
+    parts = [huiyi.read(FOLDER / f"{part}.csv").records for part in ("train", "test")]
+    return Case(*([(record.text or "", record.labels["intent"][0]) for record in part] for part in parts))
 
 
 def trained(data: str, kind: str) -> tuple[Model, Mapping[str, float]]:
     """A model, and the processor seconds that it took where it was trained now."""
-    folder = kept(data, kind)
-    if kind == "tuned" and folder.is_dir():
-        return huiyi.load(folder), {}
+    if kind == "tuned" and kept(data, kind).is_dir():
+        return huiyi.load(kept(data, kind)), {}
     case, extra = case_of(data), {}
     if KINDS[kind].effort != "fast" and case.unlabelled is not None:
         extra["unlabelled"] = [Record(text=text) for text in case.unlabelled]
     with clocked() as spent:
         model = huiyi.train(case.train, config=KINDS[kind], on_epoch=told, **extra)
-    shutil.rmtree(folder, ignore_errors=True)
-    model.save(folder)
+    keep(model, data, kind)
     return model, {"processor_seconds": spent["processor_seconds"]}
 
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +75,12 @@ def run_cases(
 def kept(data: str, effort: str) -> Path:
     """Where a trained model is kept for other benchmarks."""
     return HERE / ".models" / f"{data}-{effort}"
+
+
+def keep(model: Any, data: str, effort: str) -> None:
+    """Keep a trained model there, in the place of one of before."""
+    shutil.rmtree(kept(data, effort), ignore_errors=True)
+    model.save(kept(data, effort))
 
 
 @contextmanager

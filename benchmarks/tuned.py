@@ -7,14 +7,13 @@ Run it in an environment with the extra ``tune``.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import Pair, clocked, in_scope, kept, load, one_pass, run_cases, told
+from harness import Pair, clocked, in_scope, keep, load, one_pass, run_cases, told
 
 import huiyi
 from huiyi.train.tuning.device import device
@@ -85,8 +84,7 @@ def measured(name: str, make: Callable[[], Case]) -> dict[str, Any]:
         if effort == "tuned":
             row |= {key: float(evaluation.figures[key]) for key in KEPT if key in evaluation.figures}
             row["promise"] = model.promise.kind
-            shutil.rmtree(kept(name, effort), ignore_errors=True)
-            model.save(kept(name, effort))
+            keep(model, name, effort)
             row["weights"] = json.dumps(model.skills["intent"].summary["weights"])
             row["passes"] = round(spent["processor_seconds"] / one_pass([text for text, _ in case.train]), 1)
     gain = right["tuned"].astype(float) - right["fast"]

@@ -374,8 +374,8 @@ class Effect:
         adjusted: The columns that were held equal.
         method: How it was estimated.
         notices: What to know before trusting it, a sentence each.
-        extrapolated: The average over everybody asked about, where rows without overlap were left out: what they would
-            gain is told by the models of the outcome alone, which nothing in the log shows to hold there.
+        extrapolated: Of effects for all, where rows without overlap were left out: the average with these, whose gain
+            is told by the models of the outcome alone, which nothing in the log shows to hold there.
     """
 
     action: str

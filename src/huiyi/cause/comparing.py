@@ -209,8 +209,8 @@ class Comparing:
         rows = told.rows if self.estimand == "ATE" else int((cell.kept & (found.codes == code)).sum())
         value = (rows * told.estimate.value + float(gained.sum())) / (rows + len(gained))
         beyond = (
-            f"Over everybody, with what the models of the outcome suggest for the rows that were left out, the effect "
-            f"would be about {value:+.3g}; nothing in the log shows that they hold there."
+            "With the rows that were left out, of which only models of the outcome tell, the effect would be about "
+            f"{value:+.3g}; nothing in the log shows that they hold there."
         )
         return replace(told, extrapolated=value, notices=(*told.notices, beyond))
 

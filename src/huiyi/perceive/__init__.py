@@ -10,7 +10,7 @@ from huiyi.perceive.features import FeaturesPerceiver
 from huiyi.perceive.fields import Field, FieldsPerceiver, is_missing
 from huiyi.perceive.image import IMAGE, ImagePerceiver
 from huiyi.perceive.media import MediaKind, Upkeep, left_out
-from huiyi.perceive.perceivers import PERCEIVERS, READERS, Tunable, perceivable, perceiver
+from huiyi.perceive.perceivers import PERCEIVERS, READERS, TunablePerceiver, perceivable, perceiver
 from huiyi.perceive.perception import Perception
 from huiyi.perceive.pictures import PICTURES
 from huiyi.perceive.recordings import RECORDINGS
@@ -23,7 +23,7 @@ from huiyi.perceive.words import WordsPerceiver, terms
 __all__ = [
     "IMAGE", "MARK", "PERCEIVERS", "PICTURES", "READERS", "RECORDINGS", "SENTENCE", "Altered", "AudioPerceiver",
     "BackbonePerceiver", "FeatureCache", "FeaturesPerceiver", "Field", "FieldsPerceiver", "ImagePerceiver",
-    "MediaKind", "Perceiver", "Perception", "SentencePerceiver", "TextPerceiver", "TranscriptPerceiver", "Tunable",
-    "Upkeep", "WordsPerceiver", "is_missing", "left_out", "perceivable", "perceiver", "pieces", "said", "said_before",
-    "stood_in", "stretches_of", "terms",
+    "MediaKind", "Perceiver", "Perception", "SentencePerceiver", "TextPerceiver", "TranscriptPerceiver",
+    "TunablePerceiver", "Upkeep", "WordsPerceiver", "is_missing", "left_out", "perceivable", "perceiver", "pieces",
+    "said", "said_before", "stood_in", "stretches_of", "terms",
 ]  # fmt: skip

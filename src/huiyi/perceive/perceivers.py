@@ -38,7 +38,7 @@ PERCEIVERS: dict[str, Callable[[], Perceiver]] = {
 }
 """What can be perceived without training, by name."""
 
-Tunable = BackbonePerceiver | ImagePerceiver | SentencePerceiver
+TunablePerceiver = BackbonePerceiver | ImagePerceiver | SentencePerceiver
 """What may have learnt labels, and then says so by ``tuned``."""
 
 _HOLDS: dict[str, Callable[[Record], bool]] = {

@@ -15,7 +15,7 @@ from huiyi.perceive.base import Perceiver
 from huiyi.perceive.features import FeaturesPerceiver
 from huiyi.perceive.fields import FieldsPerceiver
 from huiyi.perceive.media import MediaKind, Upkeep
-from huiyi.perceive.perceivers import READERS, Tunable
+from huiyi.perceive.perceivers import READERS, TunablePerceiver
 from huiyi.perceive.perceivers import perceiver as make_perceiver
 from huiyi.perceive.transcripts import TranscriptPerceiver, stood_in
 from huiyi.values import Context, Record, source_of
@@ -186,7 +186,7 @@ class Perception:
         """What is perceived as it would be for any task: the part that learnt no labels."""
         perception = Perception(())
         for name, perceiver in self._perceivers.items():
-            if not isinstance(perceiver, Tunable) or not perceiver.tuned:
+            if not isinstance(perceiver, TunablePerceiver) or not perceiver.tuned:
                 perception.add(name, perceiver)
         return perception
 

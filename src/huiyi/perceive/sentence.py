@@ -30,7 +30,6 @@ class SentencePerceiver(TextPerceiver):
 
     def __init__(self, name: str, encoder: UniversalSentenceEncoder | None = None) -> None:
         super().__init__(prefix=name, encoder=encoder)
-        self._sentences = encoder
 
     @property
     def name(self) -> str:
@@ -39,11 +38,11 @@ class SentencePerceiver(TextPerceiver):
 
     def to_arrays(self) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]:
         """What learnt, and the encoder that it belongs to."""
-        assert self._sentences is not None, "it was neither given an encoder nor loaded"
+        assert isinstance(self._encoder, UniversalSentenceEncoder), "it was neither given an encoder nor loaded"
         _, config = super().to_arrays()
-        return dict(self._sentences.tuned or {}), config
+        return dict(self._encoder.tuned or {}), config
 
     def from_arrays(self, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
         """Take back what ``to_arrays`` gave. See ``TextPerceiver.from_arrays``."""
-        self._encoder = self._sentences = UniversalSentenceEncoder(arrays)
+        self._encoder = UniversalSentenceEncoder(arrays)
         super().from_arrays(arrays, config)

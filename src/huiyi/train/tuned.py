@@ -24,7 +24,7 @@ import numpy as np
 
 from huiyi.align import FEW_ROWS, FOLDS, HeldOut, SpansAligner, folds_of
 from huiyi.errors import OptionError
-from huiyi.perceive import MARK, SENTENCE, BackbonePerceiver, Perception, Tunable, said
+from huiyi.perceive import MARK, SENTENCE, BackbonePerceiver, Perception, TunablePerceiver, said
 from huiyi.perceive.encoders import UniversalSentenceEncoder
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.train.config import Session, TrainConfig, ticks
@@ -354,7 +354,7 @@ def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     return Tuned(seen, heads, spans, told, report, notices)
 
 
-def _heard(seen: Seen, perceiver: Tunable, session: Session) -> Seen:
+def _heard(seen: Seen, perceiver: TunablePerceiver, session: Session) -> Seen:
     """What was seen, and one signal more."""
     signal, contexts = perceiver.name, []
     for context in (seen.context, seen.names):

@@ -30,7 +30,7 @@ def test_in_torch_it_says_what_it_says_in_the_core() -> None:
 
 def test_it_learns_labels_and_leaves_torch_with_them() -> None:
     texts = [f"{where} {what}" for where in ("where is", "i lost", "who has", "send") for what in ("it", "that thing")]
-    right = np.eye(2, dtype=np.float32)[[0, 1] * 4]  # what no encoder tells apart before it was taught
+    right = np.eye(2, dtype=np.float32)[[0, 1] * 4]
     config = FinetuneConfig(epochs=12, rate=RATE, layer_decay=1.0, patience=0)
     run = finetune(sentence_backbone(), Rows(texts, {"intent": right}), [KIND], config=config)
     assert run.history[-1]["loss"] < 0.8 * run.history[0]["loss"]

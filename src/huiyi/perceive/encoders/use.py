@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from huiyi.values import Array
 
-NAME = "universal-sentence-encoder-multilingual-3"
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 
@@ -48,7 +47,7 @@ _CHUNKS = 17  # the embedding table is quantised in 17 interleaved chunks
 EMBEDDING = 512
 BRANCH = 256
 BRANCHES = ((2, 0), (3, 1), (5, 2))  # (tokens in the window, how many of them to the left)
-TOKEN = EMBEDDING + len(BRANCHES) * BRANCH
+_TOKEN = EMBEDDING + len(BRANCHES) * BRANCH
 _LEFT = max(left for _, left in BRANCHES)
 _RIGHT = max(size - 1 - left for size, left in BRANCHES)
 
@@ -75,12 +74,12 @@ class UniversalSentenceEncoder:
         True
     """
 
-    name = NAME
+    name = "universal-sentence-encoder-multilingual-3"
     sha256 = WEIGHTS_SHA256
 
     def __init__(self, tuned: Mapping[str, Array] | None = None) -> None:
         self.tuned = tuned
-        views = {"text": EMBEDDING, "phrases": TOKEN} if tuned is None else {"": EMBEDDING}
+        views = {"text": EMBEDDING, "phrases": _TOKEN} if tuned is None else {"": EMBEDDING}
         self.widths: Mapping[str, int] = MappingProxyType(views)
         self._weights: Mapping[str, Any] | None = None
 
@@ -93,7 +92,7 @@ class UniversalSentenceEncoder:
         """
         if self._weights is None:
             self._weights = {**weights(), **(self.tuned or {})}
-        vectors = np.empty((len(texts), EMBEDDING + TOKEN), dtype=np.float32)
+        vectors = np.empty((len(texts), EMBEDDING + _TOKEN), dtype=np.float32)
         batches = self._batches(texts)
         while some := list(islice(batches, BATCHES_AT_ONCE)):
             encoded = side_by_side([partial(self._encoded, *batch) for *_, batch in some])
@@ -174,7 +173,7 @@ class UniversalSentenceEncoder:
                 own, kinds = hidden + own[kinds[first]], then
             branches.append((own, kinds))
         # The widest branch, the last, tells apart all that the others do.
-        features = np.empty((len(first), TOKEN), dtype=np.float32)
+        features = np.empty((len(first), _TOKEN), dtype=np.float32)
         features[:, :EMBEDDING] = embedding[which[first]]
         for i, (own, kinds) in enumerate(branches):
             features[:, EMBEDDING + i * BRANCH : EMBEDDING + (i + 1) * BRANCH] = own[kinds[first]]
@@ -298,8 +297,11 @@ def _tokenizer() -> Any:
     return UsePureTokenizer(str(path))
 
 
-def weights() -> dict[str, Any]:
-    """All weights by name. ``table`` holds a row of small whole numbers for each token, see ``embeddings``.
+@cache
+def weights() -> Mapping[str, Any]:
+    """All weights by name, loaded once: nobody may change them.
+
+    ``table`` holds a row of small whole numbers for each token, see ``embeddings``.
 
     Raises:
         InputError: The package is missing, or its weights are not the ones known.
@@ -313,7 +315,7 @@ def weights() -> dict[str, Any]:
     sizes = [size for size, _ in BRANCHES]
     joined = {"project": "proj", "project_bias": "proj_b", "branch_gain": "ln_g", "branch_bias": "ln_b"}
     convolutions = {"first{}": "w1_{}", "first{}_bias": "b1_{}", "second{}": "w2_{}", "second{}_bias": "b2_{}"}
-    return {
+    found = {
         "table": table,
         "scale": raw["scale"],
         "low": raw["lo"],
@@ -326,6 +328,7 @@ def weights() -> dict[str, Any]:
         "epsilon": float(raw["eps"]),
         **{key: raw[key] for key in ("d0", "d1", "d2", "d3", "p1", "p3")},
     }
+    return MappingProxyType(found)
 
 
 def embeddings(w: Mapping[str, Any], ids: NDArray[np.intp]) -> Array:

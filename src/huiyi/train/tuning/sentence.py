@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from huiyi.perceive import SENTENCE, SentencePerceiver
-from huiyi.perceive.encoders.use import BRANCH, BRANCHES, EMBEDDING, NAME, UniversalSentenceEncoder, weights, windows_of
+from huiyi.perceive.encoders.use import BRANCH, BRANCHES, EMBEDDING, UniversalSentenceEncoder, weights, windows_of
 from huiyi.train.tuning.batches import Tokens
 from huiyi.train.tuning.device import device, in_half
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned, suited
@@ -169,7 +169,7 @@ class SentenceTuner(Tuner):
         rows = len(lessons.texts) + len(lessons.unlabelled)
         epochs = int(np.clip(round(ROWS_SEEN / max(1, rows)), FEWEST_EPOCHS, MOST_EPOCHS))
         config = replace(suited(FinetuneConfig(epochs=epochs, layer_decay=1.0, seed=seed), rows), rate=RATE)
-        super().__init__(NAME, signal, lessons, config, session)
+        super().__init__(UniversalSentenceEncoder.name, signal, lessons, config, session)
         self._beside: Tuner | None = None
 
     @classmethod
@@ -179,7 +179,7 @@ class SentenceTuner(Tuner):
         lessons = replace(other.lessons, tasks=other.labels, targets=targets)
         signal = SENTENCE + other.signal.partition("@")[2]
         found = cls(lessons, signal, other.config.seed, other.session)
-        found.checkpoints = other.checkpoints / NAME if other.checkpoints else None
+        found.checkpoints = other.checkpoints / found.name if other.checkpoints else None
         found._beside = other
         return found
 

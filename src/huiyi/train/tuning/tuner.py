@@ -15,7 +15,7 @@ import numpy as np
 from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
 from huiyi.align.nearest import unit
 from huiyi.errors import DataError
-from huiyi.perceive import BackbonePerceiver, Tunable, said
+from huiyi.perceive import BackbonePerceiver, TunablePerceiver, said
 from huiyi.perceive.encoders import Encoder
 from huiyi.perceive.encoders.onnx import OnnxEncoder
 from huiyi.perceive.pictures import PICTURES
@@ -233,15 +233,18 @@ class Tuner:
 
     def _says(self, run: Finetuned, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
         """Probabilities of the labels of what a run was taught and of the unlabelled texts, by task of labels."""
+        from scipy.special import expit
+
         texts = [*self._texts(np.flatnonzero(taught)), *self.lessons.unlabelled]
         vectors = run.encode(texts, max_tokens=self.config.max_tokens)
-        shares_of = {"several": _sigmoid, "choice": _softmax}
         return {
-            task.name: shares_of[task.kind](run.learnt[task.name].odds(self.config.sharpness * vectors))
+            task.name: (expit if task.kind == "several" else _softmax)(
+                run.learnt[task.name].odds(self.config.sharpness * vectors)
+            )
             for task in self.labels
         }
 
-    def perceiver(self, encoder: Any) -> Tunable:
+    def perceiver(self, encoder: Any) -> TunablePerceiver:
         """What hears the backbone once it is out of torch."""
         return BackbonePerceiver(self.signal, encoder, tuned=True)
 
@@ -478,12 +481,6 @@ def _passed_on(vectors: Array, near: Array, targets: Array, known: NDArray[np.bo
     asked = np.flatnonzero(known[:rows] & targets[:rows].any(axis=1))
     share = share_that_suits(neighbours(vectors), partial(guess, vectors), known, asked)
     return propagate(neighbours(near), guess(near, known), known, share=share)
-
-
-def _sigmoid(odds: Array) -> Array:
-    """Probabilities of log-odds, each for itself."""
-    shares: Array = 1 / (1 + np.exp(-odds))
-    return shares
 
 
 def _softmax(odds: Array) -> Array:
