@@ -35,7 +35,7 @@ def case_of(data: str) -> Case:
 def desk() -> Case:
     """The built-in desk."""
     parts = [huiyi.read(FOLDER / f"{part}.csv").records for part in ("train", "test")]
-    return Case(*([(record.text or "", record.labels["intent"][0]) for record in part] for part in parts))
+    return Case(*([(record.text or "", record.labels_of("intent")[0]) for record in part] for part in parts))
 
 
 def trained(data: str, kind: str) -> tuple[Model, Mapping[str, float]]:

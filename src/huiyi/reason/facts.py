@@ -29,7 +29,7 @@ UNNAMED = "given"
 """What is said of where a fact came from when nobody has said it."""
 
 _LARGEST_NUMBER = 10**18  # larger ones stay text, and arithmetic ends there, so that numbers cannot eat the memory
-_NUMBER_CHARACTERS = 20
+_NUMBER_CHARACTERS = 24  # as many as Python writes a number with: "-0.000", and 17 digits
 _ADDRESS = re.compile(r"https?:[^\s<>\"{}|^`\\]+")
 _NUMBER_STARTS = frozenset("-0123456789")
 
