@@ -1,20 +1,23 @@
 """A small student beside what taught it, and beside ``fast``: how right, how fast, how large on disk.
 
-Run it in an environment with the extra ``tune``. A tuned model that ``tuned.py`` kept is taken from there.
+Run it in an environment with the extra ``tune``. A tuned model that ``tuned.py`` kept is taken from there. Models are
+trained in a process of their own, so that what answers has not loaded torch, whose threads would be in the way.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
+from multiprocessing import get_context
 from typing import Any
 
 from harness import clocked, keep, kept, run_cases, told
 from tuned import CASES, Case
 
 import huiyi
-from huiyi import Model, TrainConfig
+from huiyi import TrainConfig
 from huiyi.data.desk import FOLDER
 from huiyi.values import Record
 
@@ -38,23 +41,24 @@ def desk() -> Case:
     return Case(*([(record.text or "", record.labels_of("intent")[0]) for record in part] for part in parts))
 
 
-def trained(data: str, kind: str) -> tuple[Model, Mapping[str, float]]:
-    """A model, and the processor seconds that it took where it was trained now."""
+def train(data: str, kind: str) -> Mapping[str, float]:
+    """Train a model, keep it, and tell the processor seconds that it took; of one that is there already, nothing."""
     if kind == "tuned" and kept(data, kind).is_dir():
-        return huiyi.load(kept(data, kind)), {}
+        return {}
     case, extra = case_of(data), {}
     if KINDS[kind].effort != "fast" and case.unlabelled is not None:
         extra["unlabelled"] = [Record(text=text) for text in case.unlabelled]
     with clocked() as spent:
         model = huiyi.train(case.train, config=KINDS[kind], on_epoch=told, **extra)
     keep(model, data, kind)
-    return model, {"processor_seconds": spent["processor_seconds"]}
+    return {"processor_seconds": spent["processor_seconds"]}
 
 
 def measured(data: str, kind: str) -> Mapping[str, Any]:
     """One row of the table."""
-    model, spent = trained(data, kind)
-    figures = huiyi.evaluate(model, case_of(data).test).figures
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        spent = process.submit(train, data, kind).result()
+    figures = huiyi.evaluate(huiyi.load(kept(data, kind)), case_of(data).test).figures
     size = sum(file.stat().st_size for file in kept(data, kind).iterdir()) / 1e6
     return {"rows": len(case_of(data).train), **{name: figures[name] for name in FIGURES}, "folder_mb": size, **spent}
 
