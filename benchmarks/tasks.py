@@ -103,14 +103,17 @@ def measured(name: str, case: Case) -> list[dict[str, Any]]:
     started = time.process_time()
     together = learnt(case, tasks, effort)
     seconds = time.process_time() - started
-    base = learnt(case, tasks[:-1], effort)
+    base_tasks = tasks[:-1]
+    started = time.process_time()
+    base = learnt(case, base_tasks, effort)
+    seconds_base = time.process_time() - started
     extended = learnt(case, tasks[-1:], effort, add_to=base)
     all_of, later = tested(together, case).tasks, tested(extended, case).tasks
     rows = []
     for task in tasks:
         started = time.process_time()
-        alone = learnt(case, [task], effort)
-        seconds_alone = time.process_time() - started
+        alone = base if [task] == base_tasks else learnt(case, [task], effort)
+        seconds_alone = seconds_base if alone is base else time.process_time() - started
         figure = FIGURES[alone.task.kind]
         row: dict[str, Any] = {"data": name, "task": task, "figure": figure, "rows": all_of[task].figures["n"]}
         row |= {"together": all_of[task].figures[figure], "alone": tested(alone, case).figures[figure]}
