@@ -34,6 +34,14 @@ def test_a_useless_head_is_dropped(several: bool) -> None:
     assert set(fit_blend({"good": scores, "noise": noise}, targets, several=several).weights) == {"good"}
 
 
+def test_a_head_that_is_kept_stays_and_the_others_are_asked() -> None:
+    scores, targets = simulated(2_000, 5, seed=0)
+    heads = {"good": scores, **{f"noise{n}": np.random.default_rng(n).normal(size=scores.shape) for n in (1, 2)}}
+    weights = fit_blend(heads, targets, kept=["noise2"]).weights
+    assert set(weights) == {"good", "noise2"}
+    assert 0 < weights["noise2"] < weights["good"] / 10
+
+
 def test_few_rows_drop_no_head() -> None:
     scores, targets = simulated(99, 5, seed=0)
     heads = {"good": scores, "noise": np.random.default_rng(1).normal(size=scores.shape)}

@@ -146,6 +146,26 @@ def test_of_few_rows_a_second_backbone_is_tuned(
     assert [report["backbone"] for report in huiyi.train(ROWS, config=usual).summary["also_tuned"]] == [own]
 
 
+def test_long_texts_take_as_long_as_several_short_ones(
+    config: TrainConfig, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuned, "ROWS_SEEN", 1_000)
+    epochs = {}
+    for times in (1, 40):
+        rows = [(" ".join([text] * times), label) for text, label in ROWS]
+        tuning = huiyi.train(rows, config=config).summary["tuning"]
+        epochs[times] = tuning["epochs"], tuning["consistency"] > 0
+    assert epochs[1] == (tuned.MOST_EPOCHS, True)
+    assert tuned.FEWEST_EPOCHS_OF_LONG <= epochs[40][0] < tuned.FEWEST_EPOCHS
+
+
+def test_a_packaged_encoder_that_is_named_has_the_cores_own_beside_it(
+    config: TrainConfig, backbone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuned, "MINILM", backbone)
+    assert [one["backbone"] for one in huiyi.train(ROWS, config=config).summary["also_tuned"]] == [tuned.OWN]
+
+
 def test_what_one_says_does_not_depend_on_the_others(model: Model) -> None:
     texts = [text for text, _ in ROWS[::5]] + ["", "lost " * 300]
     together = model.decide_all(texts)

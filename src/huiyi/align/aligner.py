@@ -176,7 +176,8 @@ class Aligner:
         labels = {name: held_out[name].labels[evident] for name in [*jobs, *fitted]}
         prior = {name: PRIOR_WEIGHTS[_technique(name)] for name in labels}
         told_of = context.rows(np.flatnonzero(evident))
-        self.fusion = fit_fusion(labels, targets[evident], told_of, several=several, prior=prior)
+        tuned = [name for name, elsewhere in fitted.items() if isinstance(elsewhere.head, PrototypesHead)]
+        self.fusion = fit_fusion(labels, targets[evident], told_of, several=several, prior=prior, kept=tuned)
         self._heads = {name: self._heads[name] for name in self.fusion.heads}
         mixed, clues = self._mixed_and_clues(held_out, context)
         self._scope = Scope()

@@ -4,6 +4,10 @@ With 5 examples a class, counting words mostly adds noise; with 130 it settles
 pairs that meaning alone confuses. So the weights are not chosen but fitted, by
 the likelihood of the held-out scores, and the same fit calibrates them.
 
+A head that adds next to nothing there is left out, to answer faster; but what
+rows like these do not need, others may, such as those in another language. So
+a head that was dear to learn can be kept.
+
 Source:
     Multinomial logistic regression on stacked held-out scores: Wolpert,
     "Stacked generalization", Neural Networks 5(2), 1992; Platt, "Probabilistic
@@ -12,7 +16,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +63,12 @@ class Blend:
 
 
 def fit_blend(
-    scores: Mapping[str, Array], targets: Array, *, several: bool = False, prior: Mapping[str, float] | None = None
+    scores: Mapping[str, Array],
+    targets: Array,
+    *,
+    several: bool = False,
+    prior: Mapping[str, float] | None = None,
+    kept: Collection[str] = (),
 ) -> Blend:
     """Fit weights on held-out scores and leave out the heads that add nothing.
 
@@ -68,6 +77,7 @@ def fit_blend(
         targets: Shape (n, k), 1 where right.
         several: Whether each label stands for itself.
         prior: Head name to its weight before there is any evidence.
+        kept: Heads that are not left out.
 
     Example:
         >>> right = np.eye(2)[[0, 1, 0, 1, 0, 1] * 200]
@@ -83,9 +93,9 @@ def fit_blend(
     step = max(1, targets.size // MOST_SCORES)
     scores, targets = {name: told[::step] for name, told in scores.items()}, targets[::step]
     blend, loss = _fitted({name: prior[name] for name in names}, scores, targets, several)
-    while len(names) > 1 and len(targets) >= FEWEST_ROWS:
+    while len(names) > 1 and len(targets) >= FEWEST_ROWS and (asked := [name for name in names if name not in kept]):
         trials = [
-            (_fitted({n: prior[n] for n in names if n != name}, scores, targets, several), name) for name in names
+            (_fitted({n: prior[n] for n in names if n != name}, scores, targets, several), name) for name in asked
         ]
         (without, worse), name = min(trials, key=lambda trial: trial[0][1])
         if worse > loss * (1 + WORTH_KEEPING):

@@ -14,8 +14,9 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ def fit_fusion(
     *,
     several: bool = False,
     prior: Mapping[str, float] | None = None,
+    kept: Collection[str] = (),
 ) -> Fusion:
     """Fit a blend for each set of sources.
 
@@ -117,24 +119,25 @@ def fit_fusion(
         context: The n records' signals.
         several: Whether each label stands for itself.
         prior: Head name to its weight before there is any evidence.
+        kept: Heads that are not left out where their source is.
     """
+    fit = partial(fit_blend, several=several, prior=prior, kept=kept)
     sources = list(dict.fromkeys(source_of(signal_of(head)) for head in scores))
     if not 1 < len(sources) <= MOST_SOURCES:
-        return Fusion(fit_blend(scores, targets, several=several, prior=prior))
+        return Fusion(fit(scores, targets))
     there = {source: context.has(source) for source in sources}
     everything = np.all([there[source] for source in sources], axis=0)
     whole = everything if everything.sum() >= FEWEST_ROWS else np.ones(len(targets), dtype=bool)
-    usual = fit_blend(_rows(scores, whole), targets[whole], several=several, prior=prior)
-    partial = {}
+    usual = fit(_rows(scores, whole), targets[whole])
+    lacking = {}
     for size in range(1, len(sources)):
         for some in combinations(sources, size):
             rows = np.flatnonzero(np.all([there[source] for source in some], axis=0))
             rows = rows[:: -(-len(rows) // MOST_ROWS) or 1]
             if len(rows) >= FEWEST_ROWS:
                 heard = {head: told for head, told in scores.items() if source_of(signal_of(head)) in some}
-                told = _rows(heard, rows)
-                partial[frozenset(some)] = fit_blend(told, targets[rows], several=several, prior=prior)
-    return Fusion(usual, partial)
+                lacking[frozenset(some)] = fit(_rows(heard, rows), targets[rows])
+    return Fusion(usual, lacking)
 
 
 def _rows(scores: Mapping[str, Array], rows: NDArray[np.bool_] | NDArray[np.intp]) -> dict[str, Array]:

@@ -57,6 +57,12 @@ ROWS_SEEN = 40_000
 
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 5
 
+ROWS_MEASURED = 1_000
+"""So many texts tell how long they are."""
+
+SHORT_TOKENS, LONG_TOKENS, FEWEST_EPOCHS_OF_LONG = 16, 64, 2
+"""Texts that have more than the second number of tokens on average take as long as several of the first."""
+
 SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS = 70_000, 20
 """The same where there are spans: tags are many, and begin with nothing."""
 
@@ -137,14 +143,14 @@ class Begun:
         return self.tuners[0]
 
     def beside(self, config: TrainConfig) -> list[Tuner]:
-        """What tunes further backbones of texts, where the user has named none.
+        """What tunes further backbones of texts, unless the user has named one that is not packaged.
 
-        The core's own, which errs elsewhere and costs little; and where rows are few, another transformer.
+        The core's own, which errs elsewhere and costs little; and where rows are few, another transformer, unless one
+        is named.
         """
-        lessons = self.tuner.lessons
-        if config.encoder or isinstance(self.tuner, PictureTuner):
+        if config.encoder not in ("", MINILM, E5) or isinstance(self.tuner, PictureTuner):
             return []
-        few = int(lessons.there.sum()) + len(lessons.unlabelled) <= FEW_ROWS
+        few = self.tuner.lessons.size <= FEW_ROWS
         is_wanted = self.tuner.labels and config.tune == TrainConfig.tune and not config.distil
         own = [SentenceTuner.beside(self.tuner)] if is_wanted else []
         return [*(_companions(self.tuner, config) if few else ()), *own]
@@ -228,16 +234,17 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
     tasks, config, session = given.tasks, given.config, given.session
     lessons, notices = Lessons.of(tasks, seen, given.unlabelled)
     plain = replace(seen, perception=seen.perception.frozen())
-    rows = len(lessons.texts) + len(lessons.unlabelled)
     spans = [task for task in tasks if task.kind == "spans"]
+    lessons = lessons if spans else replace(lessons, dearness=_dearness(backbone, lessons))
     notices += _cut(spans, backbone, given.records)
     tuning = FinetuneConfig(
         method=config.tune,
-        epochs=_epochs(rows, has_spans=bool(spans)),
+        epochs=_epochs(lessons, has_spans=bool(spans)),
         selfsupervision=config.pretexts,
         seed=config.seed,
     )
-    tuning = replace(tuning, max_tokens=SPAN_TOKENS) if spans else suited(tuning, rows)
+    tuning = suited(tuning, lessons.size, has_spans=bool(spans))
+    tuning = replace(tuning, max_tokens=SPAN_TOKENS) if spans else tuning
     taken = given.perception.names if given.perception else ()
     frozen = MARK + _slug(backbone.name)
     tuner = Tuner(backbone.name, free(MARK + slug, (*taken, frozen)), lessons, tuning, session)
@@ -384,10 +391,20 @@ def _backbone_for(records: Sequence[Record]) -> str:
     return E5 if chinese > CHINESE_SHARE * len(records) else MINILM
 
 
-def _epochs(rows: int, *, has_spans: bool) -> int:
+def _dearness(backbone: Backbone, lessons: Lessons) -> float:
+    """How many short texts take as long as one of the lessons."""
+    texts = [text for text, there in zip(lessons.texts, lessons.there, strict=True) if there]
+    some = texts[:: -(-len(texts) // ROWS_MEASURED) or 1]
+    longest = FinetuneConfig.max_tokens
+    tokens = float(backbone.items(some, max_tokens=longest).lengths.mean()) if some else 0.0
+    return tokens / SHORT_TOKENS if tokens > LONG_TOKENS else 1.0
+
+
+def _epochs(lessons: Lessons, *, has_spans: bool) -> int:
     """How often all rows are seen."""
     seen, most = (SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS) if has_spans else (ROWS_SEEN, MOST_EPOCHS)
-    return int(np.clip(round(seen / max(1, rows)), FEWEST_EPOCHS, most))
+    fewest = FEWEST_EPOCHS if has_spans or lessons.dearness == 1 else FEWEST_EPOCHS_OF_LONG
+    return int(np.clip(round(seen / max(1, lessons.size)), fewest, most))
 
 
 def _folds(tasks: Sequence[Task], context: Context) -> NDArray[np.intp]:

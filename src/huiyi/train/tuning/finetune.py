@@ -38,8 +38,11 @@ if TYPE_CHECKING:
 MOST_READ_TWICE = 8_000
 """Of more rows, reading each twice taught nothing more."""
 
-CONSISTENCY = 4.0
-"""What it counts beside the labels that two readings agree. Half and thrice as much did about as well."""
+CONSISTENCY, SPAN_CONSISTENCY = 4.0, 1.0
+"""What it counts beside labels, and beside spans, that two readings agree.
+
+Half and thrice as much did about as well for labels, four times as much for spans.
+"""
 
 Epoch = Mapping[str, float]
 """Figures of one epoch: its number, the losses and shares told right, seconds."""
@@ -147,7 +150,7 @@ class Finetuned:
         return replace(units, values=self.learnt[task].odds(units.values))
 
 
-def suited(config: FinetuneConfig, rows: int) -> FinetuneConfig:
+def suited(config: FinetuneConfig, rows: float, *, has_spans: bool = False) -> FinetuneConfig:
     """Options with what keeps few rows from being learnt by heart.
 
     Each is read twice, with its own dropout, and must be told alike; of very few, rows of one label are also drawn
@@ -155,10 +158,13 @@ def suited(config: FinetuneConfig, rows: int) -> FinetuneConfig:
 
     Args:
         config: The options for many rows.
-        rows: How many there are.
+        rows: How many there are, see ``Lessons.size``.
+        has_spans: Whether spans are learnt, which takes many epochs of few rows anyway.
     """
     if rows > MOST_READ_TWICE:
         return config
+    if has_spans:
+        return replace(config, consistency=SPAN_CONSISTENCY)
     found = replace(config, consistency=CONSISTENCY)
     if rows <= FEW_ROWS:
         return replace(found, contrast=1.0, together=2)

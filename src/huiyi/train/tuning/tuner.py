@@ -66,6 +66,7 @@ class Lessons:
         targets: By task what is right of each, see ``Rows``.
         rows: How many of them are rows.
         unlabelled: Other texts, of which nothing is known.
+        dearness: How many short texts take as long as one of these.
     """
 
     tasks: Sequence[Task]
@@ -74,6 +75,12 @@ class Lessons:
     targets: Mapping[str, Any]
     rows: int
     unlabelled: Sequence[str]
+    dearness: float = 1.0
+
+    @property
+    def size(self) -> float:
+        """How many short texts would take as long to learn from, once."""
+        return self.dearness * (len(self.texts) + len(self.unlabelled))
 
     @property
     def mostly_unlabelled(self) -> bool:
@@ -137,8 +144,9 @@ class Tuner:
         teaches: Whether it keeps what each run says, for a student.
         said: By which lessons were taught (their bytes), by task of labels: the probabilities of these lessons and,
             below them, of the unlabelled texts.
-        rows_of_evidence: As many folds are left out, one run each, as it takes to have evidence on this many rows.
-        most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows.
+        rows_of_evidence: As many folds are left out, one run each, as it takes to have evidence on this many rows; on
+            fewer where rows are long.
+        most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows; or fewer.
     """
 
     rows_of_evidence, most_rows_seen = 1_000, 40_000
@@ -276,12 +284,12 @@ class Tuner:
         nearest = {task.name: np.zeros(n, np.float32) for task in self.labels}
         units: dict[str, list[Ragged]] = {task.name: [] for task in self.spans}
         unit_rows: list[NDArray[np.intp]] = [np.zeros(0, np.intp)]
-        evident, epochs, seen = np.zeros(n, dtype=bool), None, 0
+        evident, epochs, seen, dear = np.zeros(n, dtype=bool), None, 0, self.lessons.dearness
         for fold in range(int(folds.max(initial=0)) + 1):
             rows = np.flatnonzero(folds == fold)
             asked = rows[self._spoken[rows]]
             taught = ~self.left_out(rows)
-            enough = evident.sum() >= self.rows_of_evidence or seen >= self.most_rows_seen
+            enough = dear * evident.sum() >= self.rows_of_evidence or dear * seen >= self.most_rows_seen
             if enough or not len(asked) or not taught.any():
                 break
             if epochs is None and len(asked) < FEWEST_TO_STOP_BY:
@@ -411,7 +419,8 @@ class Tuner:
     def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Iterator[Array]:
         """Unit vectors of these lessons and of the unlabelled texts, by each backbone tuned to these lessons alone."""
         rows = self._rows(taught)
-        config = suited(replace(self.config, epochs=EPOCHS_OF_LABELLED), len(rows.texts))
+        size = self.lessons.dearness * len(rows.texts)
+        config = suited(replace(self.config, epochs=EPOCHS_OF_LABELLED), size)
         for reader in (self, *self.companions):
             what = f"{reader.name}: reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
             tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
