@@ -59,7 +59,7 @@ class Blend:
         """Calibrated probabilities of the weighted sums of the heads' scores, shape (n, k)."""
         if self.several:
             return _logistic(mixed)
-        return _softmax(mixed)
+        return softmax(mixed)
 
 
 def fit_blend(
@@ -110,6 +110,18 @@ def loss_at_best(scores: Array, targets: Array, *, several: bool = False) -> flo
     return _fitted({"head": PRIOR_WEIGHT}, {"head": scores}, targets, several)[1]
 
 
+def softmax(mixed: Array) -> Array:
+    """Probabilities of rows of log-odds, shape (n, k).
+
+    Example:
+        >>> softmax(np.log([[1, 3]])).round(2).tolist()
+        [[0.25, 0.75]]
+    """
+    shares: Array = np.exp(mixed - mixed.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
 def _fitted(
     prior: Mapping[str, float], scores: Mapping[str, Array], targets: Array, several: bool
 ) -> tuple[Blend, float]:
@@ -132,7 +144,7 @@ def _fitted(
 
         def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             mixed = sum((w * s for w, s in zip(x, stack, strict=True)), np.zeros(targets.shape))
-            shares = _softmax(mixed)
+            shares = softmax(mixed)
             loss = -np.log(np.maximum(shares[rows, right], np.finfo(float).tiny)).sum() / n
             return float(loss), np.array([float((shares * s).sum() - s[rows, right].sum()) / n for s in stack])
 
@@ -150,13 +162,6 @@ def _fitted(
     found = minimize(penalised, start, jac=True, bounds=bounds, method="L-BFGS-B")
     weights = {name: float(w) for name, w in zip(prior, found.x, strict=False)}
     return Blend(weights, several, float(found.x[-1]) if several else 0.0), float(found.fun)
-
-
-def _softmax(mixed: Array) -> Array:
-    """Probabilities of rows of log-odds."""
-    shares: Array = np.exp(mixed - mixed.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _logistic(mixed: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence
+from huiyi.align import FittedHead, LogisticHead, PrototypesConfig, PrototypesHead, Scores, SpanEvidence, softmax
 from huiyi.align.nearest import unit
 from huiyi.errors import DataError
 from huiyi.perceive import BackbonePerceiver, TunablePerceiver, said
@@ -246,7 +246,7 @@ class Tuner:
         texts = [*self._texts(np.flatnonzero(taught)), *self.lessons.unlabelled]
         vectors = run.encode(texts, max_tokens=self.config.max_tokens)
         return {
-            task.name: (expit if task.kind == "several" else _softmax)(
+            task.name: (expit if task.kind == "several" else softmax)(
                 run.learnt[task.name].odds(self.config.sharpness * vectors)
             )
             for task in self.labels
@@ -358,7 +358,7 @@ class Tuner:
         widest = max(len(learnt.weights) for learnt in heads)
         parts = []
         for learnt in heads:
-            shares = _softmax(self.config.sharpness * vectors @ learnt.weights.T + learnt.bias)
+            shares = softmax(self.config.sharpness * vectors @ learnt.weights.T + learnt.bias)
             parts.append(np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))))
         return np.vstack(parts)
 
@@ -366,7 +366,7 @@ class Tuner:
         """Probabilities of the tags of units as a run left them, likewise."""
         heads = [run.learnt[task.name] for task in self.spans]
         widest = max(len(learnt.weights) for learnt in heads)
-        parts = [_softmax(learnt.odds(features)) for learnt in heads]
+        parts = [softmax(learnt.odds(features)) for learnt in heads]
         return np.vstack([np.pad(shares, ((0, 0), (0, widest - shares.shape[1]))) for shares in parts])
 
     def exported(self, backbone: Learner, run: Finetuned | None) -> tuple[Any, Sequence[str]]:
@@ -484,19 +484,12 @@ def _passed_on(vectors: Array, near: Array, targets: Array, known: NDArray[np.bo
         head = LogisticHead()
         head.fit(vectors[known], targets[known], targets[known].argmax(axis=1))
         guesses = targets.copy()
-        guesses[~known] = _softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
+        guesses[~known] = softmax(FIRST_GUESS * head.score(vectors[~known]).labels)
         return guesses
 
     asked = np.flatnonzero(known[:rows] & targets[:rows].any(axis=1))
     share = share_that_suits(neighbours(vectors), partial(guess, vectors), known, asked)
     return propagate(neighbours(near), guess(near, known), known, share=share)
-
-
-def _softmax(odds: Array) -> Array:
-    """Probabilities of rows of log-odds."""
-    shares: Array = np.exp(odds - odds.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
 
 
 def begun_with(name: str, lessons: Lessons, config: FinetuneConfig) -> dict[str, str]:
