@@ -340,7 +340,7 @@ def fit_members(begun: Begun, members: Sequence[tuple[Tuner, Evidence]], session
 def finish(tuner: Tuner, seen: Seen, evidence: Evidence) -> Tuned:
     """Tune a backbone to all rows, let it leave torch, and hear it."""
     signal = tuner.signal
-    final = tuner.run("all", ~tuner.left_out(None), stop_after=evidence.epochs)
+    final = tuner.run("all", ~tuner.left_out(None), epochs=evidence.epochs)
     inside, notices = tuner.exported(final.backbone, final)
     seen = _heard(seen, tuner.perceiver(inside), tuner.session)
     vectors, records = tuner.spoken(seen, signal), seen.context.records

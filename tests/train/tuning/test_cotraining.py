@@ -54,7 +54,7 @@ class AskedError(Exception):
 def test_few_held_out_rows_do_not_tell_when_to_stop(rows: int, stops_early: bool) -> None:
     class Noting(Tuner):
         def run(self, what: str, taught: np.ndarray, **asked: object) -> Finetuned:
-            raise AskedError(asked["stop_after"], asked["told"] is not None)
+            raise AskedError(asked["epochs"], asked["told"] is not None)
 
     targets = {"intent": np.eye(3, dtype=np.float32)[np.arange(rows) % 3]}
     lessons = Lessons([TASK], ["a"] * rows, np.ones(rows, dtype=bool), targets, rows, [])
@@ -62,6 +62,21 @@ def test_few_held_out_rows_do_not_tell_when_to_stop(rows: int, stops_early: bool
     with pytest.raises(AskedError) as found:
         noting.evidence(np.arange(rows) % 2)
     assert found.value.args == ((None, True) if stops_early else (4, False))
+
+
+def test_a_run_whose_length_is_known_ends_its_rate_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noting(*given: object, config: FinetuneConfig, **asked: object) -> Finetuned:
+        raise AskedError(config.epochs)
+
+    monkeypatch.setattr("huiyi.train.tuning.tuner.finetune", noting)
+    monkeypatch.setattr(Tuner, "_fresh", lambda tuner: None)
+    targets = {"intent": np.eye(3, dtype=np.float32)}
+    lessons = Lessons([TASK], ["a", "b", "c"], np.ones(3, dtype=bool), targets, 3, [])
+    tuner = Tuner(MINILM, "text@intent", lessons, FinetuneConfig(epochs=9), Session())
+    for epochs, run_for in ((4, 4), (None, 9)):
+        with pytest.raises(AskedError) as found:
+            tuner.run("all", np.ones(3, dtype=bool), epochs=epochs)
+        assert found.value.args == (run_for,)
 
 
 class Desk:

@@ -38,6 +38,24 @@ def weights(tuned: Finetuned) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in tuned.module.state_dict().items()}
 
 
+class KilledError(Exception):
+    pass
+
+
+def interrupted(tiny: Path, lessons: Rows, config: FinetuneConfig, folder: Path, *, after: int) -> Checkpoints:
+    """What is kept of a run that is killed in the epoch after some, before that one is kept."""
+
+    def stop(figures: Mapping[str, float]) -> None:
+        if figures["epoch"] == after + 1:
+            raise KilledError
+
+    kept = Checkpoints(folder / "run")
+    with pytest.raises(KilledError):
+        finetune(load_backbone(str(tiny)), lessons, [TASK], config=config, checkpoints=kept, tell=stop)
+    assert [place.name for place in (folder / "run").iterdir()] == [f"epoch-{after}"]
+    return kept
+
+
 @pytest.mark.parametrize("method", ["full", "lora", "head"])
 def test_it_learns(tiny: Path, lessons: Rows, method: str) -> None:
     before = load_backbone(str(tiny))
@@ -155,7 +173,9 @@ def test_rows_without_a_label_are_a_class_of_their_own_while_learning(tiny: Path
     assert np.isfinite(tuned.learnt["intent"].weights).all()
 
 
-def test_it_stops_when_held_out_rows_get_no_better_and_keeps_the_best(tiny: Path, lessons: Rows) -> None:
+def test_it_stops_when_held_out_rows_get_no_better_and_keeps_the_best(
+    tiny: Path, lessons: Rows, tmp_path: Path
+) -> None:
     targets = np.random.default_rng(0).permutation(lessons.targets["intent"])
     shuffled = Rows(lessons.texts, {"intent": targets})
     config = replace(QUICK, epochs=12, patience=2)
@@ -163,25 +183,16 @@ def test_it_stops_when_held_out_rows_get_no_better_and_keeps_the_best(tiny: Path
     losses = [epoch["held_out_loss"] for epoch in tuned.history]
     assert tuned.epochs == int(np.argmin(losses)) + 1
     assert len(losses) <= tuned.epochs + 2
-    again = finetune(load_backbone(str(tiny)), lessons, [TASK], stop_after=tuned.epochs, config=config)
-    for name, value in weights(again).items():
+    kept = interrupted(tiny, lessons, config, tmp_path, after=tuned.epochs)
+    best = replace(config, epochs=tuned.epochs)  # all of which are kept
+    alone = finetune(load_backbone(str(tiny)), lessons, [TASK], config=best, checkpoints=kept)
+    for name, value in weights(alone).items():
         np.testing.assert_allclose(value, weights(tuned)[name], atol=1e-6)
 
 
 def test_interrupted_and_gone_on_with_the_weights_are_the_same(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
     whole = finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK)
-
-    class KilledError(Exception):
-        pass
-
-    def stop(figures: Mapping[str, float]) -> None:
-        if figures["epoch"] == 3:
-            raise KilledError  # before the third epoch is kept
-
-    kept = Checkpoints(tmp_path / "run")
-    with pytest.raises(KilledError):
-        finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK, checkpoints=kept, tell=stop)
-    assert [place.name for place in (tmp_path / "run").iterdir()] == ["epoch-2"]
+    kept = interrupted(tiny, lessons, QUICK, tmp_path, after=2)
     epochs: list[Mapping[str, float]] = []
     resumed = finetune(load_backbone(str(tiny)), lessons, [TASK], config=QUICK, checkpoints=kept, tell=epochs.append)
     assert [epoch["epoch"] for epoch in epochs] == [3, 4]
@@ -205,8 +216,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
 ) -> None:
     from safetensors import SafetensorError
 
-    kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=2), stop_after=1, checkpoints=kept)
+    kept = interrupted(tiny, lessons, replace(QUICK, epochs=2), tmp_path, after=1)
 
     def full(*_: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
@@ -228,8 +238,7 @@ def test_a_checkpoint_that_is_damaged(tiny: Path, lessons: Rows, tmp_path: Path)
 
 
 def test_a_loss_that_is_no_number_stops_it_and_the_good_epoch_stays(tiny: Path, lessons: Rows, tmp_path: Path) -> None:
-    kept = Checkpoints(tmp_path / "run")
-    finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, epochs=3), stop_after=1, checkpoints=kept)
+    kept = interrupted(tiny, lessons, replace(QUICK, epochs=3), tmp_path, after=1)
     with pytest.raises(DataError, match=r"epoch 2.*the loss is (nan|inf)"):
         finetune(
             load_backbone(str(tiny)),

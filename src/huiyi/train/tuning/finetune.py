@@ -177,7 +177,6 @@ def finetune(
     tasks: Sequence[Task],
     *,
     held_out: Rows | None = None,
-    stop_after: int | None = None,
     config: FinetuneConfig | None = None,
     checkpoints: Checkpoints | None = None,
     tick: Callable[[int], None] | None = None,
@@ -190,7 +189,6 @@ def finetune(
         rows: What to learn from.
         tasks: What to tell of them.
         held_out: Rows that tell when to stop.
-        stop_after: Stop after this epoch, whatever the rates would still be.
         config: Options.
         checkpoints: Where to keep each epoch, to go on after an interruption.
         tick: Told the number of rows after each step.
@@ -215,8 +213,7 @@ def finetune(
     if checkpoints is not None and (kept := checkpoints.latest()) is not None:
         state, good, history = kept
         loop.set_state(state)
-    last = min(config.epochs, stop_after or config.epochs)
-    while len(history) < last and not _has_peaked(history, config.patience):
+    while len(history) < config.epochs and not _has_peaked(history, config.patience):
         try:
             figures = loop.epoch(len(history), tick)
         except (torch.OutOfMemoryError, MemoryError) as error:

@@ -216,23 +216,28 @@ class Tuner:
         return [task for task in self.lessons.tasks if task.kind != "spans"]
 
     def run(
-        self, what: str, taught: NDArray[np.bool_], *, stop_after: int | None = None, told: Rows | None = None
+        self, what: str, taught: NDArray[np.bool_], *, epochs: int | None = None, told: Rows | None = None
     ) -> Finetuned:
-        """Tune a fresh backbone to the lessons that are taught."""
+        """Tune a fresh backbone to the lessons that are taught.
+
+        Args:
+            what: What the run is called.
+            taught: Boolean, which lessons these are.
+            epochs: How many, where another run has told; the rate falls to nothing in them.
+            told: Rows that tell when to stop.
+        """
         session, signal = self.session, self.signal
         rows = self._with_unlabelled(self._rows(taught), taught)
-        config = self.config
-        total = len(rows.texts) * min(config.epochs, stop_after or config.epochs)
+        config = replace(self.config, epochs=epochs or self.config.epochs)
         checkpoints = Checkpoints(self.checkpoints / what) if self.checkpoints else None
         found = finetune(
             self._fresh(),
             rows,
             self.lessons.tasks,
             held_out=told,
-            stop_after=stop_after,
             config=config,
             checkpoints=checkpoints,
-            tick=ticks(session.progress, f"tuning {signal}, {what}", total),
+            tick=ticks(session.progress, f"tuning {signal}, {what}", len(rows.texts) * config.epochs),
             tell=partial(self._tell, f"{signal}, {what}"),
         )
         if self.teaches:
@@ -295,7 +300,7 @@ class Tuner:
             if epochs is None and len(asked) < FEWEST_TO_STOP_BY:
                 epochs = self.config.epochs
             held_out = self._rows(asked) if epochs is None else None
-            run = self.run(f"without part {fold + 1}", taught, stop_after=epochs, told=held_out)
+            run = self.run(f"without part {fold + 1}", taught, epochs=epochs, told=held_out)
             epochs = epochs or run.epochs
             seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
             longest = self.config.max_tokens
