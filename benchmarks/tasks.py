@@ -66,14 +66,15 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-def learnt(case: Case, tasks: Sequence[str], effort: str, add_to: Model | None = None) -> Model:
-    """A model that learnt these tasks, saved and loaded."""
+def learnt(case: Case, tasks: Sequence[str], effort: str, add_to: Model | None = None) -> tuple[Model, float]:
+    """A model that learnt these tasks, saved and loaded, and the processor seconds it took."""
+    started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         columns = Columns(label=",".join(tasks))
         config = TrainConfig(effort=effort)
         model = huiyi.train(case.train, task=case.described, columns=columns, config=config, add_to=add_to)
         model.save(Path(folder) / "model")
-        return huiyi.load(Path(folder) / "model")
+        return huiyi.load(Path(folder) / "model"), time.process_time() - started
 
 
 def tested(model: Model, case: Case) -> Evaluation:
@@ -100,20 +101,13 @@ def measured(name: str, case: Case) -> list[dict[str, Any]]:
     """One row of the table for each task."""
     effort = name.rsplit(", ", 1)[1]
     tasks = [task for task in case.tasks if effort != "fast" or task != "spans"]
-    started = time.process_time()
-    together = learnt(case, tasks, effort)
-    seconds = time.process_time() - started
-    base_tasks = tasks[:-1]
-    started = time.process_time()
-    base = learnt(case, base_tasks, effort)
-    seconds_base = time.process_time() - started
-    extended = learnt(case, tasks[-1:], effort, add_to=base)
+    together, seconds = learnt(case, tasks, effort)
+    base, seconds_base = learnt(case, tasks[:-1], effort)
+    extended, _ = learnt(case, tasks[-1:], effort, add_to=base)
     all_of, later = tested(together, case).tasks, tested(extended, case).tasks
     rows = []
     for task in tasks:
-        started = time.process_time()
-        alone = base if [task] == base_tasks else learnt(case, [task], effort)
-        seconds_alone = seconds_base if alone is base else time.process_time() - started
+        alone, seconds_alone = (base, seconds_base) if [task] == tasks[:-1] else learnt(case, [task], effort)
         figure = FIGURES[alone.task.kind]
         row: dict[str, Any] = {"data": name, "task": task, "figure": figure, "rows": all_of[task].figures["n"]}
         row |= {"together": all_of[task].figures[figure], "alone": tested(alone, case).figures[figure]}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from huiyi.align import Aligner, fit_blend
+from huiyi.align import Aligner, FittedHead, Head, LogisticHead, PrototypesHead, Scores, fit_blend
 from huiyi.align.fuse import Fusion, fit_fusion
 from huiyi.values import Context, Label, Record, Task, source_of
 
@@ -127,3 +127,19 @@ def test_saving_and_loading(count: int) -> None:
 def test_sources() -> None:
     names = ("text", "words", "phrases", "text@intent", "history text", "fields", "fields phrases", "image")
     assert [source_of(name) for name in names] == [*["text"] * 4, "history", *["fields"] * 2, "image"]
+
+
+@pytest.mark.parametrize(
+    ("head", "stays"), [(PrototypesHead(prototypes=np.eye(3), bias=np.zeros(3)), True), (LogisticHead(), False)]
+)
+def test_a_head_learnt_with_its_signal_stays_though_it_adds_nothing(head: Head, stays: bool) -> None:
+    clear, right = drawn(1_500, (0.4,))
+    noise = np.random.default_rng(9).normal(size=(len(right), 3)).astype(np.float32)
+    signals = {**clear.signals, "text@intent": noise}
+    train = Context(clear.records, signals, np.ones((len(right), 2), dtype=bool))
+    targets = np.eye(3, dtype=np.float32)[right]
+    head.fit(noise, targets, right)
+    elsewhere = FittedHead(head, Scores(noise, np.zeros(len(right))), np.ones(len(right), dtype=bool))
+    aligner, name = Aligner(), f"text@intent/{'prototypes' if stays else 'logistic'}"
+    aligner.fit(TASK, train, fitted={name: elsewhere})
+    assert (name in aligner.weights) == stays

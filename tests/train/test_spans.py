@@ -16,7 +16,7 @@ import huiyi
 from huiyi import Model, TrainConfig
 from huiyi.cli import main
 from huiyi.errors import DataError
-from huiyi.train.tuning.finetune import FinetuneConfig
+from huiyi.train.tuning.finetune import SPAN_CONSISTENCY, FinetuneConfig
 from huiyi.values import Record, places
 
 pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -80,6 +80,7 @@ def model(file: Path, config: TrainConfig) -> Model:
 
 def test_one_model_tells_intent_and_spans(model: Model, file: Path) -> None:
     assert {task.name: task.kind for task in model.tasks} == {"intent": "choice", "tags": "spans"}
+    assert model.summary["tuning"]["consistency"] == SPAN_CONSISTENCY
     figures = huiyi.evaluate(model, file).figures
     assert figures["accuracy"] > 0.9
     assert figures["span_f1"] > 0.8

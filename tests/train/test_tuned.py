@@ -18,6 +18,7 @@ from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
 from huiyi.explain import Inside
 from huiyi.train import tuned
+from huiyi.train.tuning.tuner import Tuner
 from huiyi.values import Record
 
 pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -157,6 +158,14 @@ def test_long_texts_take_as_long_as_several_short_ones(
         epochs[times] = tuning["epochs"], tuning["consistency"] > 0
     assert epochs[1] == (tuned.MOST_EPOCHS, True)
     assert tuned.FEWEST_EPOCHS_OF_LONG <= epochs[40][0] < tuned.FEWEST_EPOCHS
+
+
+def test_the_last_run_takes_as_many_epochs_as_were_best(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, told = Tuner.evidence, []
+    monkeypatch.setattr(Tuner, "evidence", lambda tuner, folds: replace(real(tuner, folds), epochs=2))
+    huiyi.train(ROWS, config=config, on_epoch=lambda what, figures: told.append((what, figures["epoch"])))
+    assert max(epoch for what, epoch in told if what.endswith(", all")) == 2
+    assert max(epoch for _, epoch in told) > 2
 
 
 def test_a_packaged_encoder_that_is_named_has_the_cores_own_beside_it(

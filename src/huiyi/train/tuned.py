@@ -57,14 +57,14 @@ ROWS_SEEN = 40_000
 
 FEWEST_EPOCHS, MOST_EPOCHS = 3, 5
 
+SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS = 70_000, 20
+"""The same where there are spans: tags are many, and begin with nothing."""
+
 ROWS_MEASURED = 1_000
 """So many texts tell how long they are."""
 
 SHORT_TOKENS, LONG_TOKENS, FEWEST_EPOCHS_OF_LONG = 16, 64, 2
 """Texts that have more than the second number of tokens on average take as long as several of the first."""
-
-SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS = 70_000, 20
-"""The same where there are spans: tags are many, and begin with nothing."""
 
 SPAN_TOKENS = 256
 """As much of a text is read at once where there are spans."""

@@ -1,12 +1,13 @@
 """Heads of frozen signals that learn from unlabelled texts."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from huiyi.align import FittedHead, LogisticHead, SvmHead
+from huiyi.align import FittedHead, LogisticHead, PrototypesHead, Scores, SvmHead
 from huiyi.perceive import Perception
 from huiyi.train.config import Session, TrainConfig
 from huiyi.train.fast import Seen
@@ -77,6 +78,26 @@ def test_a_run_whose_length_is_known_ends_its_rate_there(monkeypatch: pytest.Mon
         with pytest.raises(AskedError) as found:
             tuner.run("all", np.ones(3, dtype=bool), epochs=epochs)
         assert found.value.args == (run_for,)
+
+
+@pytest.mark.parametrize(("dearness", "runs"), [(1.0, 3), (8.0, 1)])
+def test_fewer_long_rows_are_evidence_enough(dearness: float, runs: int) -> None:
+    told = SimpleNamespace(epochs=1, history=[{}], encode=lambda texts, max_tokens: np.zeros((len(texts), 2)))
+    zeros = SimpleNamespace(score=lambda vectors: Scores(np.zeros((len(vectors), 3)), np.zeros(len(vectors))))
+    ran: list[str] = []
+
+    class Noting(Tuner):
+        def run(self, what: str, taught: np.ndarray, **asked: object) -> Finetuned:
+            ran.append(what)
+            return told  # type: ignore[return-value]
+
+        def head(self, *given: object) -> PrototypesHead:
+            return zeros  # type: ignore[return-value]
+
+    targets = {"intent": np.eye(3, dtype=np.float32)[np.arange(600) % 3]}
+    lessons = Lessons([TASK], ["a"] * 600, np.ones(600, dtype=bool), targets, 600, [], dearness)
+    evidence = Noting(MINILM, "text@intent", lessons, FinetuneConfig(), Session()).evidence(np.arange(600) % 3)
+    assert len(ran) == runs and evidence.evident.sum() == 200 * runs
 
 
 class Desk:
