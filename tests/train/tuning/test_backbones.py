@@ -77,6 +77,7 @@ def test_a_tokenizer_of_another_model(tiny: Path, tmp_path: Path) -> None:
         ("no-such-model", "there is no such folder"),
         ("all-minilm-L6-v2", "Did you mean 'all-MiniLM-L6-v2'"),
         ("./nowhere", "there is no such folder"),
+        ("universal-sentence-encoder", "Did you mean 'universal-sentence-encoder-multilingual-3'"),
     ],
 )
 def test_names_of_nothing(name: str, says: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huiyi.errors import MissingExtraError, OptionError, did_you_mean
+from huiyi.perceive.encoders import UniversalSentenceEncoder
 from huiyi.perceive.encoders.onnx import CASE
 from huiyi.perceive.encoders.packaged import Packaged
 from huiyi.perceive.encoders.units import CASES, CHARACTERS
@@ -264,10 +265,10 @@ def _source(name: str) -> str:
             )
         return name
     if "/" not in name.strip("/") or name.startswith((".", "/", "~")):
-        known = ", ".join(PACKAGED)
+        known = [*PACKAGED, UniversalSentenceEncoder.name]  # the core's own is no transformer, and is tuned elsewhere
         raise OptionError(
             f"--encoder {name}: there is no such folder. Expected a folder, the id of a model on the hub "
-            f"(owner/name), or one of: {known}.{did_you_mean(name, PACKAGED)}"
+            f"(owner/name), or one of: {', '.join(known)}.{did_you_mean(name, known)}"
         )
     return name
 
