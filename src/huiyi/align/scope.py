@@ -3,8 +3,8 @@
 A record is strange when no label scores high, and when nothing in the training
 rows is near it. Both are measured on the training rows held out, brought to
 one scale, and summed; the sum is then told as the share of in-scope rows that
-look stranger still. That share is a conformal p-value, so a level of 0.05 gives
-up about one in-scope row in twenty, whatever the data.
+look stranger still. That share is a conformal p-value, so a level of 0.04 gives
+up about one in-scope row in 25, whatever the data.
 
 Source:
     Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and

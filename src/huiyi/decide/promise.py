@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 PromiseKind = Literal["guaranteed", "estimated", "none"]
 
-SCOPE_LEVEL = 0.05
-"""Share of in-scope rows that may be taken for out of scope."""
+SCOPE_LEVEL = 0.04
+"""Share of in-scope rows that may be taken for out of scope. See docs/decisions/0007."""
 
 _STEPS = 200
 _FIRST_SHARE = 0.1  # the strictest threshold tried lets at least this share of the rows act
