@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from time import perf_counter
 from typing import Any
 
-from harness import Pair, in_scope, load, report
+from harness import Pair, clocked, in_scope, load, report
 from peers.run import run_peer
 
 import huiyi
@@ -15,15 +14,14 @@ SETFIT_STEPS = 50  # a tenth of what it takes to learn: enough to tell the time,
 
 
 def ours(train: list[Pair], test: list[Pair], *, effort: str = "fast") -> dict[str, Any]:
-    start = perf_counter()
-    model = huiyi.train(train, config=huiyi.TrainConfig(effort=effort))
-    seconds = perf_counter() - start
+    with clocked() as spent:
+        model = huiyi.train(train, config=huiyi.TrainConfig(effort=effort))
     figures = huiyi.evaluate(model, test).figures
     kept = ("accuracy", "ece", "oos_auroc", "oos_f1")
     return {
         "name": "huiyi" if effort == "fast" else f"huiyi {effort}",
         **{key: float(figures[key]) for key in kept if key in figures},
-        "train_seconds": seconds,
+        **{f"train_{unit}": value for unit, value in spent.items()},
         "ms_per_decision_p50": float(figures["ms_per_record_p50"]),
     }
 

@@ -25,7 +25,9 @@ RUNNERS = {  # name -> (environment, script)
 def run_peer(
     name: str, train_rows: Sequence[Mapping[str, str]], test_rows: Sequence[Mapping[str, str]], **options: object
 ) -> dict[str, Any]:
-    """Train and measure one peer: two threads, offline, in a fresh folder with fresh caches.
+    """Train and measure one peer: offline, in a fresh folder with fresh caches.
+
+    It gets two threads, or as many as ``OMP_NUM_THREADS`` names.
 
     Args:
         name: A key of ``RUNNERS``.
@@ -68,7 +70,7 @@ def run_peer(
 def offline_environment(*, cache: str) -> dict[str, str]:
     """Return the variables a peer runs under. A new cache keeps it from finding an earlier run's embeddings."""
     ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return {**ours, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1", "HF_HOME": cache, "XDG_CACHE_HOME": cache}
+    return {"OMP_NUM_THREADS": "2", **ours, "HF_HUB_OFFLINE": "1", "HF_HOME": cache, "XDG_CACHE_HOME": cache}
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
