@@ -10,13 +10,11 @@ import argparse
 import gzip
 import json
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import DATA, publish, result_file
-from tuned import one_pass, told
+from harness import DATA, clocked, one_pass, publish, result_file, told
 
 import huiyi
 
@@ -56,18 +54,16 @@ def measured(name: str, case: Case) -> dict[str, Any]:
     """One row of the table."""
     train, test = (rows(case.folder, split, case.labels) for split in ("train", case.test))
     columns = huiyi.Columns(label=case.labels)
-    started, worked = time.perf_counter(), time.process_time()
-    model = huiyi.train(train, columns=columns, config=huiyi.TrainConfig(effort="tuned"), on_epoch=told)
-    seconds, processor = time.perf_counter() - started, time.process_time() - worked
+    with clocked() as spent:
+        model = huiyi.train(train, columns=columns, config=huiyi.TrainConfig(effort="tuned"), on_epoch=told)
     figures = huiyi.evaluate(model, huiyi.read(test, columns)).figures
-    passes = processor / one_pass([row.get("text") or " ".join(row["tokens"]) for row in train])
+    passes = spent["processor_seconds"] / one_pass([row.get("text") or " ".join(row["tokens"]) for row in train])
     return {
         "data": name,
         "rows": len(train),
         "backbone": model.summary["backbone"],
         **{key: float(figures[key]) for key in KEPT if figures.get(key) is not None},
-        "seconds": round(seconds),
-        "processor_seconds": round(processor),
+        **spent,
         "passes": round(passes, 1),
     }
 

@@ -13,14 +13,13 @@ import gzip
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import DATA, load, publish, result_file
+from harness import DATA, clocked, load, publish, result_file
 
 import huiyi
 from huiyi import Columns, Model, TrainConfig
@@ -66,15 +65,15 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-def learnt(case: Case, tasks: Sequence[str], effort: str, add_to: Model | None = None) -> tuple[Model, float]:
+def learnt(case: Case, tasks: Sequence[str], effort: str, add_to: Model | None = None) -> tuple[Model, int]:
     """A model that learnt these tasks, saved and loaded, and the processor seconds it took."""
-    started = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
+    with clocked() as spent, tempfile.TemporaryDirectory() as folder:
         columns = Columns(label=",".join(tasks))
         config = TrainConfig(effort=effort)
         model = huiyi.train(case.train, task=case.described, columns=columns, config=config, add_to=add_to)
         model.save(Path(folder) / "model")
-        return huiyi.load(Path(folder) / "model"), time.process_time() - started
+        loaded = huiyi.load(Path(folder) / "model")
+    return loaded, spent["processor_seconds"]
 
 
 def tested(model: Model, case: Case) -> Evaluation:
@@ -116,7 +115,7 @@ def measured(name: str, case: Case) -> list[dict[str, Any]]:
             row["added_later"] = later[task].figures[figure]
         else:
             row["changed_by_adding"] = difference(told(base, case, task), told(extended, case, task))
-        row |= {"processor_seconds_together": round(seconds), "processor_seconds_alone": round(seconds_alone)}
+        row |= {"processor_seconds_together": seconds, "processor_seconds_alone": seconds_alone}
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
     return rows
