@@ -50,7 +50,7 @@ def report(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def run_cases(
     name: str, cases: Mapping[str, Callable[[], Mapping[str, Any]]], about: str | None, *, key: str = "data"
 ) -> None:
-    """Run the cases named on the command line, or all; their rows then replace the ones of before.
+    """Run the cases named on the command line, or all; their rows then replace the ones of before, each with its day.
 
     Args:
         name: Of the benchmark.
@@ -67,7 +67,7 @@ def run_cases(
     rows = json.loads(asked.out.read_text("utf-8"))["rows"] if asked.out.is_file() else []
     known = {row[key]: row for row in rows}
     for case in asked.cases or cases:
-        known[case] = {key: case, **cases[case]()}
+        known[case] = {key: case, **cases[case](), "date": today()}
         print(known[case], file=sys.stderr, flush=True)
         publish(name, [known[case] for case in cases if case in known], asked.out)
 
@@ -126,12 +126,17 @@ def publish(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "name": name,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": today(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "peak_rss_mb": round(peak_rss_mb()),
     }
     out.write_text(json.dumps({**about, "rows": list(rows)}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def today() -> str:
+    """The day, UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def _shown(value: Any) -> str:

@@ -6,15 +6,14 @@ Run it in an environment with the extra ``tune``.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from harness import DATA, clocked, one_pass, publish, result_file, told
+from harness import DATA, clocked, one_pass, run_cases, told
 
 import huiyi
 
@@ -59,7 +58,6 @@ def measured(name: str, case: Case) -> dict[str, Any]:
     figures = huiyi.evaluate(model, huiyi.read(test, columns)).figures
     passes = spent["processor_seconds"] / one_pass([row.get("text") or " ".join(row["tokens"]) for row in train])
     return {
-        "data": name,
         "rows": len(train),
         "backbone": model.summary["backbone"],
         **{key: float(figures[key]) for key in KEPT if figures.get(key) is not None},
@@ -68,20 +66,5 @@ def measured(name: str, case: Case) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help=f"some of {', '.join(CASES)}; all when none is named")
-    parser.add_argument("--out", type=Path, default=result_file("spans"))
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.cases if name not in CASES]:
-        sys.exit(f"not known: {', '.join(unknown)}; expected some of {', '.join(CASES)}")
-    before = json.loads(asked.out.read_text("utf-8"))["rows"] if asked.out.is_file() else []
-    known = {row["data"]: row for row in before}
-    for name in asked.cases or CASES:
-        known[name] = measured(name, CASES[name])
-        print(known[name], file=sys.stderr, flush=True)
-        publish("spans", [known[name] for name in CASES if name in known], asked.out)
-
-
 if __name__ == "__main__":
-    main()
+    run_cases("spans", {name: partial(measured, name, case) for name, case in CASES.items()}, __doc__)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import DATA, clocked, load, publish, result_file
+from harness import DATA, clocked, load, publish, result_file, today
 
 import huiyi
 from huiyi import Columns, Model, TrainConfig
@@ -115,7 +115,7 @@ def measured(name: str, case: Case) -> list[dict[str, Any]]:
             row["added_later"] = later[task].figures[figure]
         else:
             row["changed_by_adding"] = difference(told(base, case, task), told(extended, case, task))
-        row |= {"processor_seconds_together": seconds, "processor_seconds_alone": seconds_alone}
+        row |= {"processor_seconds_together": seconds, "processor_seconds_alone": seconds_alone, "date": today()}
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
     return rows
