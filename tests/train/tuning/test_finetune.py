@@ -10,7 +10,7 @@ import pytest
 from huiyi.errors import DataError, OptionError, OutputError
 from huiyi.train.tuning.backbones import load_backbone
 from huiyi.train.tuning.checkpoints import Checkpoints
-from huiyi.train.tuning.finetune import SPAN_CONSISTENCY, FinetuneConfig, Finetuned, Rows, finetune, suited
+from huiyi.train.tuning.finetune import FROZEN, SPAN_CONSISTENCY, FinetuneConfig, Finetuned, Rows, finetune, suited
 from huiyi.train.tuning.methods import METHODS
 from huiyi.values import Label, Task
 
@@ -161,8 +161,18 @@ def test_few_rows_are_kept_from_being_learnt_by_heart() -> None:
     some, few = suited(usual, 8_000), suited(usual, 3_000)
     assert some.consistency > 0 and some.contrast == 0 and some.rate == METHODS["lora"]().learning_rate / 2
     assert few == replace(some, rate=None, contrast=1.0, together=2)
+    assert suited(replace(usual, method="full"), 3_000).frozen == FROZEN and not few.frozen
     assert suited(usual, 3_000, has_spans=True) == replace(usual, consistency=SPAN_CONSISTENCY)
     assert suited(usual, 8_001, has_spans=True) == usual
+
+
+def test_frozen_layers_stay_as_they_came(tiny: Path, lessons: Rows) -> None:
+    """Of two layers the lower one, with all below it; the upper one learns."""
+    before = load_backbone(str(tiny)).module.state_dict()
+    tuned = finetune(load_backbone(str(tiny)), lessons, [TASK], config=replace(QUICK, frozen=0.5))
+    moved = {name for name, value in tuned.module.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved and all("layer.1." in name for name in moved)
+    assert told_right(tuned, lessons) > 0.9
 
 
 def test_rows_without_a_label_are_a_class_of_their_own_while_learning(tiny: Path, lessons: Rows) -> None:

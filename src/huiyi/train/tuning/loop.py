@@ -90,6 +90,7 @@ class Loop:
         self.module = self.method.attach(
             backbone.module, steps=max(1, self.steps), rng=np.random.default_rng(config.seed)
         )
+        _freeze(self.module, backbone, config.frozen)
         self.objectives: Mapping[str, Objective] = {
             task.name: objective_of(task, rows.targets[task.name], vectors, config) for task in tasks
         }
@@ -280,6 +281,16 @@ class Loop:
         for one in self.objectives.values():
             groups.append({"params": list(one.parameters.values()), "lr": one.rate, "weight_decay": 0.0})
         return groups
+
+
+def _freeze(module: nn.Module, backbone: Learner, share: float) -> None:
+    """Let nothing train in this share of the layers, from the words up."""
+    above = {name: backbone.layers_above(name) for name, _ in module.named_parameters()}
+    layers = max(above.values())
+    frozen = int(share * layers)
+    for name, parameter in module.named_parameters():
+        if frozen and above[name] >= layers - frozen:
+            parameter.requires_grad_(False)
 
 
 def _kinds(rows: Rows, tasks: Sequence[Task]) -> NDArray[np.intp] | None:
