@@ -149,7 +149,7 @@ class Tuner:
         most_rows_seen: No further fold is left out once the runs for evidence have seen this many rows; or fewer.
     """
 
-    rows_of_evidence, most_rows_seen = 1_000, 40_000
+    rows_of_evidence, most_rows_seen = 400, 40_000
 
     def __init__(
         self,
