@@ -45,7 +45,7 @@ Half and thrice as much did about as well for labels, four times as much for spa
 """
 
 FROZEN = 1 / 3
-"""Share of the layers that few rows leave as they came: they teach as much so, in four fifths of the time."""
+"""Share of the layers that few rows leave as they came: they teach as much so, in about five sixths of the time."""
 
 Epoch = Mapping[str, float]
 """Figures of one epoch: its number, the losses and shares told right, seconds."""
