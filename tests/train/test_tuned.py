@@ -18,7 +18,7 @@ from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
 from huiyi.explain import Inside
 from huiyi.train import tuned
-from huiyi.train.tuning.tuner import Tuner
+from huiyi.train.tuning.tuner import Lessons, Tuner
 from huiyi.values import Record
 
 pytest.importorskip("torch", reason="fine-tuning needs the extra tune")
@@ -158,6 +158,13 @@ def test_long_texts_take_as_long_as_several_short_ones(
         epochs[times] = tuning["epochs"], tuning["consistency"] > 0
     assert epochs[1] == (tuned.MOST_EPOCHS, True)
     assert tuned.FEWEST_EPOCHS_OF_LONG <= epochs[40][0] < tuned.FEWEST_EPOCHS
+
+
+@pytest.mark.parametrize(("rows", "dearness", "epochs"), [(15_600, 1.0, 3), (2_000, 7.8, 2)])
+def test_what_is_left_of_an_epoch_is_read_of_short_texts_alone(rows: int, dearness: float, epochs: int) -> None:
+    """Both take as long as 15,600 short texts, of which 40,000 would be seen in 2.6 epochs."""
+    lessons = Lessons([], ["a"] * rows, np.ones(rows, dtype=bool), {}, rows, [], dearness)
+    assert tuned._epochs(lessons, has_spans=False) == epochs
 
 
 def test_the_last_run_takes_as_many_epochs_as_were_best(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

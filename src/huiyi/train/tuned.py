@@ -243,7 +243,7 @@ def _prepare_texts(given: Assignment, backbone: Backbone, seen: Seen, slug: str,
         selfsupervision=config.pretexts,
         seed=config.seed,
     )
-    tuning = suited(tuning, lessons.size, has_spans=bool(spans))
+    tuning = suited(tuning, lessons.count, dearness=lessons.dearness, has_spans=bool(spans))
     tuning = replace(tuning, max_tokens=SPAN_TOKENS) if spans else tuning
     taken = given.perception.names if given.perception else ()
     frozen = MARK + _slug(backbone.name)
@@ -401,10 +401,11 @@ def _dearness(backbone: Backbone, lessons: Lessons) -> float:
 
 
 def _epochs(lessons: Lessons, *, has_spans: bool) -> int:
-    """How often all rows are seen."""
+    """How often all rows are seen; long ones never more often than that many short ones would be."""
     seen, most = (SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS) if has_spans else (ROWS_SEEN, MOST_EPOCHS)
-    fewest = FEWEST_EPOCHS if has_spans or lessons.dearness == 1 else FEWEST_EPOCHS_OF_LONG
-    return int(np.clip(round(seen / max(1, lessons.size)), fewest, most))
+    epochs, are_long = seen / max(1, lessons.size), not has_spans and lessons.dearness > 1
+    fewest = FEWEST_EPOCHS_OF_LONG if are_long else FEWEST_EPOCHS
+    return int(np.clip(epochs if are_long else round(epochs), fewest, most))
 
 
 def _folds(tasks: Sequence[Task], context: Context) -> NDArray[np.intp]:

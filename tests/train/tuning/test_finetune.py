@@ -161,7 +161,9 @@ def test_few_rows_are_kept_from_being_learnt_by_heart() -> None:
     some, few = suited(usual, 8_000), suited(usual, 3_000)
     assert some.consistency > 0 and some.contrast == 0 and some.rate == METHODS["lora"]().learning_rate / 2
     assert few == replace(some, rate=None, contrast=1.0, together=2)
-    assert suited(replace(usual, method="full"), 3_000).frozen == FROZEN and not few.frozen
+    whole = FinetuneConfig(epochs=5)
+    assert suited(whole, 3_000).frozen == FROZEN and not few.frozen and not suited(whole, 3_001).frozen
+    assert suited(whole, 3_000, dearness=8.0) == replace(whole, frozen=FROZEN)
     assert suited(usual, 3_000, has_spans=True) == replace(usual, consistency=SPAN_CONSISTENCY)
     assert suited(usual, 8_001, has_spans=True) == usual
 

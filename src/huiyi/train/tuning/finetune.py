@@ -155,25 +155,29 @@ class Finetuned:
         return replace(units, values=self.learnt[task].odds(units.values))
 
 
-def suited(config: FinetuneConfig, rows: float, *, has_spans: bool = False) -> FinetuneConfig:
+def suited(config: FinetuneConfig, rows: int, *, dearness: float = 1.0, has_spans: bool = False) -> FinetuneConfig:
     """Options with what keeps few rows from being learnt by heart.
 
     Each is read twice, with its own dropout, and must be told alike; of very few, rows of one label are also drawn
-    together, and the lower layers stay as they came. Many rows teach as much without it, in half the time.
+    together, and the lower layers stay as they came. Many rows teach as much without it, in half the time. Few rows
+    that are long have no time to be read twice, but their lower layers stay too.
 
     Args:
         config: The options for many rows.
-        rows: How many there are, see ``Lessons.size``.
+        rows: How many there are, see ``Lessons.count``.
+        dearness: How many short texts take as long as one of them.
         has_spans: Whether spans are learnt, which takes many epochs of few rows anyway.
     """
-    if rows > MOST_READ_TWICE:
-        return config
+    size = dearness * rows
     if has_spans:
-        return replace(config, consistency=SPAN_CONSISTENCY)
-    found = replace(config, consistency=CONSISTENCY)
-    if rows <= FEW_ROWS:
-        return replace(found, contrast=1.0, together=2, frozen=FROZEN if config.method == "full" else 0.0)
-    return replace(found, rate=METHODS[config.method]().learning_rate / 2)
+        return replace(config, consistency=SPAN_CONSISTENCY) if size <= MOST_READ_TWICE else config
+    if rows <= FEW_ROWS and config.method == "full":
+        config = replace(config, frozen=FROZEN)
+    if size <= FEW_ROWS:
+        return replace(config, consistency=CONSISTENCY, contrast=1.0, together=2)
+    if size <= MOST_READ_TWICE:
+        return replace(config, consistency=CONSISTENCY, rate=METHODS[config.method]().learning_rate / 2)
+    return config
 
 
 def finetune(

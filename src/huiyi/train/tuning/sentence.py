@@ -167,7 +167,8 @@ class SentenceTuner(Tuner):
 
     def __init__(self, lessons: Lessons, signal: str, seed: int, session: Session) -> None:
         epochs = int(np.clip(round(ROWS_SEEN / max(1, lessons.size)), FEWEST_EPOCHS, MOST_EPOCHS))
-        config = replace(suited(FinetuneConfig(epochs=epochs, layer_decay=1.0, seed=seed), lessons.size), rate=RATE)
+        config = FinetuneConfig(epochs=epochs, layer_decay=1.0, seed=seed)
+        config = replace(suited(config, lessons.count, dearness=lessons.dearness), rate=RATE)
         super().__init__(UniversalSentenceEncoder.name, signal, lessons, config, session)
         self._beside: Tuner | None = None
 

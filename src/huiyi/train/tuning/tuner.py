@@ -78,9 +78,14 @@ class Lessons:
     dearness: float = 1.0
 
     @property
+    def count(self) -> int:
+        """How many are read: these, and the unlabelled texts."""
+        return len(self.texts) + len(self.unlabelled)
+
+    @property
     def size(self) -> float:
         """How many short texts would take as long to learn from, once."""
-        return self.dearness * (len(self.texts) + len(self.unlabelled))
+        return self.dearness * self.count
 
     @property
     def mostly_unlabelled(self) -> bool:
@@ -424,8 +429,8 @@ class Tuner:
     def _vectors_of_few(self, taught: NDArray[np.bool_]) -> Iterator[Array]:
         """Unit vectors of these lessons and of the unlabelled texts, by each backbone tuned to these lessons alone."""
         rows = self._rows(taught)
-        size = self.lessons.dearness * len(rows.texts)
-        config = suited(replace(self.config, epochs=EPOCHS_OF_LABELLED), size)
+        dearness = self.lessons.dearness
+        config = suited(replace(self.config, epochs=EPOCHS_OF_LABELLED), len(rows.texts), dearness=dearness)
         for reader in (self, *self.companions):
             what = f"{reader.name}: reading unlabelled texts as {len(rows.texts):,} labelled ones teach it"
             tick = ticks(self.session.progress, what, len(rows.texts) * config.epochs)
