@@ -57,12 +57,13 @@ class Watched:
         return any(what in line for line in self.epochs) and time.monotonic() - self.since >= seconds
 
     def has_ended(self, run: str) -> bool:
-        """Whether the last epoch of a run is kept: as many epochs as were best in the first run."""
+        """Whether the last epoch of a run is kept: as many as were best in the first one, or all if none was."""
         kept = self.folder.with_name(f"{self.folder.name}.run") / "checkpoints"
         histories = list(kept.glob("without part 1/epoch-*/history.json"))
         if len(histories) != 1:
             return False
-        losses = [epoch["held_out_loss"] for epoch in json.loads(histories[0].read_text("utf-8"))]
+        told = json.loads(histories[0].read_text("utf-8"))
+        losses = [epoch.get("held_out_loss", -epoch["epoch"]) for epoch in told]
         return (kept / run / f"epoch-{int(np.argmin(losses)) + 1}").is_dir()
 
 
