@@ -26,6 +26,7 @@ from harness import publish, result_file
 
 from huiyi.data.desk import FOLDER
 from huiyi.storage import MANIFEST, read_folder
+from huiyi.train.tuning.finetune import best_epoch
 
 ASKED = 1e-6
 """The largest difference between two saved numbers that is no difference."""
@@ -57,14 +58,13 @@ class Watched:
         return any(what in line for line in self.epochs) and time.monotonic() - self.since >= seconds
 
     def has_ended(self, run: str) -> bool:
-        """Whether the last epoch of a run is kept: as many as were best in the first one, or all if none was."""
+        """Whether the last epoch of a run is kept: as many as were best in the first one."""
         kept = self.folder.with_name(f"{self.folder.name}.run") / "checkpoints"
         histories = list(kept.glob("without part 1/epoch-*/history.json"))
         if len(histories) != 1:
             return False
-        told = json.loads(histories[0].read_text("utf-8"))
-        losses = [epoch.get("held_out_loss", -epoch["epoch"]) for epoch in told]
-        return (kept / run / f"epoch-{int(np.argmin(losses)) + 1}").is_dir()
+        epochs = best_epoch(json.loads(histories[0].read_text("utf-8")))
+        return (kept / run / f"epoch-{epochs}").is_dir()
 
 
 Moment = Callable[[Watched], bool]

@@ -18,6 +18,7 @@ from huiyi.cli import main
 from huiyi.errors import DataError, MissingExtraError, OptionError, OutputError
 from huiyi.explain import Inside
 from huiyi.train import tuned
+from huiyi.train.tuning import finetune
 from huiyi.train.tuning.tuner import Lessons, Tuner
 from huiyi.values import Record
 
@@ -150,12 +151,15 @@ def test_of_few_rows_a_second_backbone_is_tuned(
 def test_long_texts_take_as_long_as_several_short_ones(
     config: TrainConfig, backbone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Few rows stay few when they are long: the lower layers stay as they came."""
     monkeypatch.setattr(tuned, "ROWS_SEEN", 1_000)
+    monkeypatch.setattr(finetune, "FEW_ROWS", len(ROWS) + len(WORDS))
     epochs = {}
     for times in (1, 40):
         rows = [(" ".join([text] * times), label) for text, label in ROWS]
         tuning = huiyi.train(rows, config=config).summary["tuning"]
         epochs[times] = tuning["epochs"], tuning["consistency"] > 0
+        assert tuning["frozen"] == finetune.FROZEN
     assert epochs[1] == (tuned.MOST_EPOCHS, True)
     assert tuned.FEWEST_EPOCHS_OF_LONG <= epochs[40][0] < tuned.FEWEST_EPOCHS
 
@@ -179,7 +183,8 @@ def test_a_packaged_encoder_that_is_named_has_the_cores_own_beside_it(
     config: TrainConfig, backbone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuned, "MINILM", backbone)
-    assert [one["backbone"] for one in huiyi.train(ROWS, config=config).summary["also_tuned"]] == [tuned.OWN]
+    beside = huiyi.train(ROWS, config=config).summary["also_tuned"]
+    assert [(one["backbone"], one["frozen"]) for one in beside] == [(tuned.OWN, 0.0)]
 
 
 def test_what_one_says_does_not_depend_on_the_others(model: Model) -> None:

@@ -401,7 +401,7 @@ def _dearness(backbone: Backbone, lessons: Lessons) -> float:
 
 
 def _epochs(lessons: Lessons, *, has_spans: bool) -> int:
-    """How often all rows are seen; long ones never more often than that many short ones would be."""
+    """How often all rows are seen; the part of an epoch that is left over is read of short ones alone."""
     seen, most = (SPAN_ROWS_SEEN, MOST_SPAN_EPOCHS) if has_spans else (ROWS_SEEN, MOST_EPOCHS)
     epochs, are_long = seen / max(1, lessons.size), not has_spans and lessons.dearness > 1
     fewest = FEWEST_EPOCHS_OF_LONG if are_long else FEWEST_EPOCHS

@@ -232,7 +232,7 @@ def finetune(
                 raise
             raise _too_little_memory(config) from error
         history.append({**figures, **(loop.measure(held_out) if held_out else {})})
-        if _best(history) == len(history):
+        if best_epoch(history) == len(history):
             good = loop.weights()
         if tell is not None:
             tell(history[-1])
@@ -240,10 +240,10 @@ def finetune(
             checkpoints.keep(loop.state(), good, history)
     loop.set_weights(good)
     learnt, parameters = loop.learnt(), parameter_table(loop.module)
-    return Finetuned(backbone, loop.merged(), learnt, _best(history), tuple(history), parameters)
+    return Finetuned(backbone, loop.merged(), learnt, best_epoch(history), tuple(history), parameters)
 
 
-def _best(history: Sequence[Epoch]) -> int:
+def best_epoch(history: Sequence[Epoch]) -> int:
     """The epoch of the lowest held-out loss, counted from 1; the last where none is known."""
     losses = [epoch.get("held_out_loss", -number) for number, epoch in enumerate(history)]
     return int(np.argmin(losses)) + 1 if losses else 0
@@ -251,7 +251,7 @@ def _best(history: Sequence[Epoch]) -> int:
 
 def _has_peaked(history: Sequence[Epoch], patience: int) -> bool:
     """Whether the held-out loss has not fallen for some epochs."""
-    return patience > 0 and len(history) - _best(history) >= patience
+    return patience > 0 and len(history) - best_epoch(history) >= patience
 
 
 def _too_little_memory(config: FinetuneConfig) -> OptionError:

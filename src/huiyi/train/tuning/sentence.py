@@ -168,7 +168,8 @@ class SentenceTuner(Tuner):
     def __init__(self, lessons: Lessons, signal: str, seed: int, session: Session) -> None:
         epochs = int(np.clip(round(ROWS_SEEN / max(1, lessons.size)), FEWEST_EPOCHS, MOST_EPOCHS))
         config = FinetuneConfig(epochs=epochs, layer_decay=1.0, seed=seed)
-        config = replace(suited(config, lessons.count, dearness=lessons.dearness), rate=RATE)
+        config = suited(config, lessons.count, dearness=lessons.dearness)
+        config = replace(config, rate=RATE, frozen=0.0)  # all its layers learn alike
         super().__init__(UniversalSentenceEncoder.name, signal, lessons, config, session)
         self._beside: Tuner | None = None
 
