@@ -71,9 +71,10 @@ def fit_thorough(given: Assignment) -> Fitted:
     began = perf_counter()
     begun = prepare(given)
     beside = (*begun.tuners[1:], *begun.beside(given.config))  # nothing is searched for these
-    others = [(tuner, tuner.evidence(begun.folds)) for tuner in beside]
+    folds = begun.left_out_by([begun.tuner, *beside])
+    others = [(tuner, tuner.evidence(folds)) for tuner in beside]
     aside = perf_counter() - began
-    candidates = Candidates(begun.tuner, begun.folds)
+    candidates = Candidates(begun.tuner, folds)
     trials, members = candidates.found(60 * minutes - aside, aside=aside)
     if len(trials) == 1:
         begun.notices.append(
@@ -89,7 +90,7 @@ class Candidates:
 
     Args:
         tuner: Tunes with the usual settings.
-        folds: The fold of each row.
+        folds: The run that leaves each row out, -1 where none does.
     """
 
     def __init__(self, tuner: Tuner, folds: NDArray[np.intp]) -> None:
@@ -105,9 +106,7 @@ class Candidates:
         """
         chosen = self._place("chosen.json")
         is_over = chosen is not None and chosen.is_file()
-        most = (
-            MOST_TRIALS if self._folds.max(initial=0) else 1
-        )  # without rows to leave out nothing tells settings apart
+        is_told = len(np.unique(self._folds)) > 1  # without rows to leave out nothing tells settings apart
         trials = search(
             self.objective,
             SPACE,
@@ -116,7 +115,7 @@ class Candidates:
             reserve=lambda trials: self._reserve(trials, seconds, aside),
             seed=self._usual.config.seed,
             journal=self._place("trials.json"),
-            most=0 if is_over else most,
+            most=0 if is_over else MOST_TRIALS if is_told else 1,
         )
         if chosen is not None and is_over:
             return trials, json.loads(chosen.read_text("utf-8"))
@@ -209,8 +208,8 @@ class Candidates:
 
     def _final_seconds(self, trial: Trial) -> float:
         """How long it will take to tune to all rows what a trial tuned to a part of them, or to several parts."""
-        evident = self.told(trial.number).evident
-        rows_tuned_to = float(evident.mean() * self._folds.max()) if evident.any() else 1.0  # in shares of all rows
+        evident, runs = self.told(trial.number).evident, int(self._folds.max(initial=-1)) + 1
+        rows_tuned_to = runs - float(evident.mean()) if evident.any() else 1.0  # in shares of all rows
         return 1.1 * trial.seconds / rows_tuned_to
 
     def _reserve(self, trials: Sequence[Trial], seconds: float, aside: float) -> float:

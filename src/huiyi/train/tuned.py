@@ -82,7 +82,8 @@ def fit_tuned(given: Assignment) -> Fitted:
     tuners = [*begun.tuners, *begun.beside(given.config)]
     if given.config.distil:
         return fit_student(begun, tuners, given.session)
-    return fit_members(begun, [(tuner, tuner.evidence(begun.folds)) for tuner in tuners], given.session)
+    folds = begun.left_out_by(tuners)
+    return fit_members(begun, [(tuner, tuner.evidence(folds)) for tuner in tuners], given.session)
 
 
 def fit_student(begun: Begun, teachers: Sequence[Tuner], session: Session) -> Fitted:
@@ -95,9 +96,10 @@ def fit_student(begun: Begun, teachers: Sequence[Tuner], session: Session) -> Fi
     """
     for tuner in teachers:
         tuner.teaches = True
-    taught = fit_members(begun, [(tuner, tuner.evidence(begun.folds)) for tuner in teachers], session)
+    folds = begun.left_out_by(teachers)
+    taught = fit_members(begun, [(tuner, tuner.evidence(folds)) for tuner in teachers], session)
     student = Student.of(teachers)
-    found = fit_members(begun.without_backbones(student), [(student, student.evidence(begun.folds))], session)
+    found = fit_members(begun.without_backbones(student), [(student, student.evidence(folds))], session)
     notices = [
         f"{task.name}: of held-out rows the student tells {_told_right(found.held_out[task.name], begun.seen):.1%} "
         f"right, its teachers {_told_right(taught.held_out[task.name], begun.seen):.1%}"
@@ -154,6 +156,14 @@ class Begun:
         is_wanted = self.tuner.labels and config.tune == TrainConfig.tune and not config.distil
         own = [SentenceTuner.beside(self.tuner)] if is_wanted else []
         return [*(_companions(self.tuner, config) if few else ()), *own]
+
+    def left_out_by(self, tuners: Sequence[Tuner]) -> NDArray[np.intp]:
+        """The run that leaves each row out, -1 where none does: the same for all of them.
+
+        Heads are blended by rows that all were asked about, so what one leaves out alone is in vain.
+        """
+        count = min(tuner.folds_enough(self.folds) for tuner in tuners)
+        return np.where(self.folds < count, self.folds, -1)
 
     def without_backbones(self, student: Student) -> Begun:
         """The same, for a student in their place."""

@@ -11,11 +11,12 @@ from huiyi.align import FittedHead, LogisticHead, PrototypesHead, Scores, SvmHea
 from huiyi.perceive import Perception
 from huiyi.train.config import Session, TrainConfig
 from huiyi.train.fast import Seen
-from huiyi.train.tuned import _companions
+from huiyi.train.tuned import Begun, _companions
 from huiyi.train.tuning import tuner
 from huiyi.train.tuning.backbones import E5, MINILM
 from huiyi.train.tuning.cotraining import cotrained
 from huiyi.train.tuning.finetune import FinetuneConfig, Finetuned
+from huiyi.train.tuning.sentence import SentenceTuner
 from huiyi.train.tuning.tuner import Evidence, Lessons, Tuner
 from huiyi.values import Context, Label, Record, Task
 
@@ -96,8 +97,28 @@ def test_some_folds_are_evidence_enough_and_fewer_of_long_rows(dearness: float, 
 
     targets = {"intent": np.eye(3, dtype=np.float32)[np.arange(600) % 3]}
     lessons = Lessons([TASK], ["a"] * 600, np.ones(600, dtype=bool), targets, 600, [], dearness)
-    evidence = Noting(MINILM, "text@intent", lessons, FinetuneConfig(), Session()).evidence(np.arange(600) % 3)
+    noting, folds = Noting(MINILM, "text@intent", lessons, FinetuneConfig(), Session()), np.arange(600) % 3
+    evidence = noting.evidence(begun([noting], folds).left_out_by([noting]))
     assert len(ran) == runs and evidence.evident.sum() == 200 * runs
+
+
+def test_all_leave_out_the_same_rows_and_no_more_than_the_slowest_has_time_for() -> None:
+    targets = {"intent": np.eye(3, dtype=np.float32)[np.arange(385) % 3]}
+    others = [f"other {i}" for i in range(9_600)]
+    lessons = Lessons([TASK], ["a"] * 385, np.ones(385, dtype=bool), targets, 385, others)
+    first = Tuner(MINILM, "text@intent", lessons, FinetuneConfig(epochs=4), Session())
+    own, longer = SentenceTuner.beside(first), first.trying(FinetuneConfig(epochs=5), Session(), None)
+    folds = np.arange(385) % 5
+    assert [tuner.folds_enough(folds) for tuner in (first, own, longer)] == [2, 5, 1]
+    assert np.unique(begun([first], folds).left_out_by([first, own])).tolist() == [-1, 0, 1]
+    assert np.unique(begun([first], folds).left_out_by([first, own, longer])).tolist() == [-1, 0]
+    assert folds.max() == 4 and not begun([first], folds[:0]).left_out_by([first]).size
+
+
+def begun(tuners: list[Tuner], folds: np.ndarray) -> Begun:
+    """What is there of it where only rows are left out."""
+    seen = SimpleNamespace()
+    return Begun(tuners, seen, seen, None, folds, [])  # type: ignore[arg-type]
 
 
 class Desk:

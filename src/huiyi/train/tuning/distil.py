@@ -18,7 +18,7 @@ import numpy as np
 
 from huiyi.train.tuning.finetune import Rows
 from huiyi.train.tuning.sentence import SentenceTuner
-from huiyi.train.tuning.tuner import Evidence, Tuner
+from huiyi.train.tuning.tuner import Tuner
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,13 +40,6 @@ class Student(SentenceTuner):
         found = cls.beside(teachers[0])
         found._teachers = teachers
         return found
-
-    def evidence(self, folds: NDArray[np.intp]) -> Evidence:
-        """What runs that left rows out say of these, of as many folds as were left out by all teachers."""
-        count = int(folds.max(initial=0)) + 1
-        keys = [(~self.left_out(np.flatnonzero(folds == fold))).tobytes() for fold in range(count)]
-        known = [fold for fold, key in enumerate(keys) if all(key in teacher.said for teacher in self._teachers)]
-        return super().evidence(np.where(np.isin(folds, known), folds, -1))
 
     def passed_on(self, taught: NDArray[np.bool_]) -> Mapping[str, Array]:
         """What is learnt of the lessons that are taught, and below them of the others. See ``Tuner.passed_on``."""

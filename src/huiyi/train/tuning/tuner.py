@@ -287,27 +287,40 @@ class Tuner:
         if self.session.on_epoch is not None:
             self.session.on_epoch(what, figures)
 
+    def folds_enough(self, folds: NDArray[np.intp]) -> int:
+        """How many folds to leave out, one run each: enough for evidence, and no more than there is time for."""
+        evident = seen = 0
+        for fold in range(int(folds.max(initial=-1)) + 1):
+            if max(evident / self.rows_of_evidence, seen / self.most_rows_seen) * self.lessons.dearness >= 1:
+                return fold
+            rows = np.flatnonzero(folds == fold)
+            evident += len(rows)
+            seen += self.config.epochs * (int((~self.left_out(rows)).sum()) + len(self.lessons.unlabelled))
+        return int(folds.max(initial=-1)) + 1
+
     def evidence(self, folds: NDArray[np.intp]) -> Evidence:
-        """What runs that left rows out say of these."""
+        """What runs that left rows out say of these.
+
+        Args:
+            folds: The run that leaves each row out, -1 where none does.
+        """
         n = self.lessons.rows
         labels = {task.name: np.zeros((n, len(task.labels)), np.float32) for task in self.labels}
         nearest = {task.name: np.zeros(n, np.float32) for task in self.labels}
         units: dict[str, list[Ragged]] = {task.name: [] for task in self.spans}
         unit_rows: list[NDArray[np.intp]] = [np.zeros(0, np.intp)]
-        evident, epochs, seen, dear = np.zeros(n, dtype=bool), None, 0, self.lessons.dearness
-        for fold in range(int(folds.max(initial=0)) + 1):
+        evident, epochs = np.zeros(n, dtype=bool), None
+        for fold in range(int(folds.max(initial=-1)) + 1):
             rows = np.flatnonzero(folds == fold)
             asked = rows[self._spoken[rows]]
             taught = ~self.left_out(rows)
-            enough = dear * evident.sum() >= self.rows_of_evidence or dear * seen >= self.most_rows_seen
-            if enough or not len(asked) or not taught.any():
+            if not len(asked) or not taught.any():
                 break
             if epochs is None and len(asked) < FEWEST_TO_STOP_BY:
                 epochs = self.config.epochs
             held_out = self._rows(asked) if epochs is None else None
             run = self.run(f"without part {fold + 1}", taught, epochs=epochs, told=held_out)
             epochs = epochs or run.epochs
-            seen += len(run.history) * (int(taught.sum()) + len(self.lessons.unlabelled))
             longest = self.config.max_tokens
             for task in self.spans:
                 units[task.name].append(run.tag_odds(task.name, self._texts(asked), max_tokens=longest))
