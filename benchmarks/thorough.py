@@ -11,7 +11,7 @@ import json
 from functools import partial
 from typing import Any
 
-from harness import clocked, keep, run_cases, told
+from harness import clocked, run_cases, told
 from tuned import CASES, KEPT
 
 import huiyi
@@ -24,7 +24,6 @@ def measured(name: str) -> dict[str, Any]:
     with clocked() as spent:
         model = huiyi.train(case.train, validation=case.validation, config=config, on_epoch=told)
     evaluation = huiyi.evaluate(model, case.test)
-    keep(model, name, config.effort)
     search = model.summary["search"]
     return {
         "rows": len(case.train),

@@ -187,6 +187,19 @@ def test_a_packaged_encoder_that_is_named_has_the_cores_own_beside_it(
     assert [(one["backbone"], one["frozen"]) for one in beside] == [(tuned.OWN, 0.0)]
 
 
+@pytest.mark.parametrize("options", [{}, {"distil": True}, {"effort": "thorough", "minutes": 0.001}])
+def test_all_that_is_tuned_leaves_the_same_rows_out(
+    config: TrainConfig, backbone: str, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """The transformer has time to leave one part out; the core's own encoder would leave all five."""
+    monkeypatch.setattr(tuned, "MINILM", backbone)
+    monkeypatch.setattr(Tuner, "most_rows_seen", 1)
+    runs = set()
+    huiyi.train(ROWS, config=replace(config, **options), on_epoch=lambda what, figures: runs.add(what))
+    parts = {(what.split("@")[0].split()[-1], what.rpartition(", ")[2]) for what in runs}
+    assert parts == {(signal, what) for signal in ("text", "sentence") for what in ("without part 1", "all")}
+
+
 def test_what_one_says_does_not_depend_on_the_others(model: Model) -> None:
     texts = [text for text, _ in ROWS[::5]] + ["", "lost " * 300]
     together = model.decide_all(texts)

@@ -289,14 +289,14 @@ class Tuner:
 
     def folds_enough(self, folds: NDArray[np.intp]) -> int:
         """How many folds to leave out, one run each: enough for evidence, and no more than there is time for."""
-        evident = seen = 0
-        for fold in range(int(folds.max(initial=-1)) + 1):
+        evident, seen, count = 0, 0, int(folds.max(initial=-1)) + 1
+        for fold in range(count):
             if max(evident / self.rows_of_evidence, seen / self.most_rows_seen) * self.lessons.dearness >= 1:
                 return fold
             rows = np.flatnonzero(folds == fold)
             evident += len(rows)
             seen += self.config.epochs * (int((~self.left_out(rows)).sum()) + len(self.lessons.unlabelled))
-        return int(folds.max(initial=-1)) + 1
+        return count
 
     def evidence(self, folds: NDArray[np.intp]) -> Evidence:
         """What runs that left rows out say of these.
